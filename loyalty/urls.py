@@ -1,0 +1,7 @@
+"""Addresses of this app: `dashboard` under /app/<store>/, `public` at the root, `api` under /api/v1/."""
+
+from django.urls import URLPattern, URLResolver
+
+dashboard: list[URLPattern | URLResolver] = []
+public: list[URLPattern | URLResolver] = []
+api: list[tuple[str, type, str]] = []

@@ -1,0 +1,29 @@
+"""All addresses. Each app lists its own; the shell adds sign-in, home, the API's root and the operator's admin."""
+
+from django.contrib import admin
+from django.urls import include, path
+from rest_framework.routers import DefaultRouter
+
+import campaigns.urls
+import loyalty.urls
+import reviews.urls
+import stores.urls
+from postpurchase import views
+
+apps = [stores.urls, loyalty.urls, reviews.urls, campaigns.urls]
+
+router = DefaultRouter()
+for app in apps:
+    for prefix, viewset, basename in app.api:
+        router.register(prefix, viewset, basename=basename)
+
+urlpatterns = [
+    path("", views.root, name="root"),
+    path("accounts/", include("allauth.urls")),
+    path("admin/", admin.site.urls),
+    path("api/v1/", include(router.urls)),
+    path(
+        "app/<slug:store>/", include([path("", views.home, name="home"), *(p for app in apps for p in app.dashboard)])
+    ),
+    *(pattern for app in apps for pattern in app.public),
+]

@@ -1,0 +1,13 @@
+from django.apps import AppConfig
+
+
+class StoresConfig(AppConfig):
+    name = "stores"
+
+    def ready(self) -> None:
+        from postpurchase import queue
+        from stores import events, intents, jobs
+
+        queue.register_drain("events", lambda budget: events.dispatch())
+        queue.register_drain("intents", intents.run_due)
+        queue.register_drain("jobs", jobs.run_due, cluster="sync")

@@ -1,0 +1,211 @@
+"""The event log: the only way in which a lower app tells a higher one that something happened.
+
+A fact is recorded in the transaction of the change itself, once (its key is unique in the store). Whoever subscribed in
+its `AppConfig.ready()` gets it later, each in a transaction of its own, at least once until its handler returned.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from postpurchase import clock, due
+from postpurchase.due import TRANSACTIONAL
+from stores.models import Customer, Event, EventDelivery, Order, Store
+
+log = logging.getLogger(__name__)
+
+ORDER_PLACED = "order.placed"
+ORDER_PAID = "order.paid"
+ORDER_STATUS_CHANGED = "order.status_changed"  # {from, to}
+ORDER_CANCELLED = "order.cancelled"
+ORDER_REFUNDED = "order.refunded"  # {full}
+ORDER_EDITED = "order.edited"
+ORDER_DELIVERED = "order.delivered"  # {estimated}
+ORDER_LATE = "order.late"
+REFUND_CREATED = "refund.created"  # {amount}
+REFUND_DELETED = "refund.deleted"
+SHIPMENT_CREATED = "shipment.created"
+SHIPMENT_MOVED = "shipment.moved"  # {state}
+CUSTOMER_CREATED = "customer.created"
+CUSTOMER_MERGED = "customer.merged"
+CUSTOMER_ERASED = "customer.erased"
+CONSENT_CHANGED = "consent.changed"
+COUPON_ISSUED = "coupon.issued"
+COUPON_USED = "coupon.used"
+COUPON_RELEASED = "coupon.released"
+POINTS_EARNED = "points.earned"
+POINTS_USABLE = "points.usable"
+POINTS_TAKEN_BACK = "points.taken_back"
+REWARD_REDEEMED = "reward.redeemed"
+REVIEW_ASKED = "review.asked"
+REVIEW_SUBMITTED = "review.submitted"
+REVIEW_PUBLISHED = "review.published"
+REVIEW_HIDDEN = "review.hidden"
+CASE_OPENED = "case.opened"
+CASE_RESOLVED = "case.resolved"
+MESSAGE_REQUESTED = "message.requested"
+MESSAGE_ACCEPTED = "message.accepted"
+STORE_CONNECTED = "store.connected"
+STORE_UNREACHABLE = "store.unreachable"
+STORE_RECOVERED = "store.recovered"
+
+NAMES = frozenset(value for name, value in list(vars().items()) if name.isupper() and isinstance(value, str))
+
+Handler = Callable[[Event], None]
+
+LEASE = timedelta(seconds=120)
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing that happened. Key in the log: `<name>:<subject>[:<fact>]`."""
+
+    name: str
+    subject: int | str
+    at: datetime
+    fact: str = ""
+    order_id: int | None = None
+    customer_id: int | None = None
+    historic: bool = False
+    payload: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        return f"{self.name}:{self.subject}:{self.fact}" if self.fact else f"{self.name}:{self.subject}"
+
+
+@dataclass(frozen=True)
+class _Subscriber:
+    label: str
+    handler: Handler
+    historic: bool
+
+
+_subscribers: dict[str, list[_Subscriber]] = {}
+_by_label: dict[str, _Subscriber] = {}
+
+
+def subscribe(name: str, label: str, handler: Handler, *, historic: bool = False) -> None:
+    """Have `handler(event)` called for each recorded event of this name; "*" for all. Called from `AppConfig.ready()`.
+
+    `label` ("loyalty.order_paid") is stable across releases: waiting deliveries carry it. The handler runs in a
+    transaction, must not touch the network, and may be called again after a failure. Historic facts only on request.
+    """
+    if name != "*" and name not in NAMES:
+        raise ValueError(f"unknown event {name!r}")
+    subscriber = _Subscriber(label, handler, historic)
+    _subscribers.setdefault(name, []).append(subscriber)
+    _by_label[label] = subscriber
+
+
+def record(
+    store: Store,
+    name: str,
+    *,
+    subject: int | str,
+    at: datetime,
+    fact: str = "",
+    order: Order | None = None,
+    customer: Customer | None = None,
+    historic: bool = False,
+    payload: dict[str, Any] | None = None,
+) -> bool:
+    """Record one fact in the present transaction. False when the store already has it."""
+    return bool(
+        record_many(
+            store,
+            [
+                Fact(
+                    name,
+                    subject,
+                    at,
+                    fact,
+                    order.pk if order else None,
+                    customer.pk if customer else (order.customer_id if order else None),
+                    historic,
+                    payload or {},
+                )
+            ],
+        )
+    )
+
+
+def record_many(store: Store, facts: Sequence[Fact]) -> int:
+    """Record facts in the present transaction, with a delivery for each subscriber; how many were new."""
+    by_key = {fact.key: fact for fact in facts}
+    if not by_key:
+        return 0
+    with transaction.atomic():
+        known = set(Event.objects.filter(store=store, key__in=by_key).values_list("key", flat=True))
+        fresh = [
+            Event(
+                store=store,
+                name=fact.name,
+                key=key,
+                at=fact.at,
+                historic=fact.historic,
+                order_id=fact.order_id,
+                customer_id=fact.customer_id,
+                payload=fact.payload,
+            )
+            for key, fact in by_key.items()
+            if key not in known
+        ]
+        if not fresh:
+            return 0
+        Event.objects.bulk_create(fresh, ignore_conflicts=True)
+        wanted = [event for event in fresh if _listeners(event.name, historic=event.historic)]
+        if wanted:
+            ids = dict(
+                Event.objects.filter(store=store, key__in=[event.key for event in wanted]).values_list("key", "pk")
+            )
+            EventDelivery.objects.bulk_create(
+                [
+                    EventDelivery(
+                        store=store,
+                        event_id=ids[event.key],
+                        subscriber=subscriber.label,
+                        key=f"{ids[event.key]}:{subscriber.label}",
+                        priority=TRANSACTIONAL,
+                    )
+                    for event in wanted
+                    for subscriber in _listeners(event.name, historic=event.historic)
+                ],
+                ignore_conflicts=True,
+            )
+    return len(fresh)
+
+
+def _listeners(name: str, *, historic: bool) -> list[_Subscriber]:
+    found = _subscribers.get(name, []) + _subscribers.get("*", [])
+    return [subscriber for subscriber in found if subscriber.historic or not historic]
+
+
+def dispatch(*, limit: int = 100) -> int:
+    """Hand one batch of waiting events to their subscribers; how many were taken."""
+    rows = due.claim(EventDelivery, limit=limit, lease=LEASE)
+    events = Event.objects.select_related("store", "order", "customer").in_bulk([row.event_id for row in rows])
+    for row in rows:
+        subscriber = _by_label.get(row.subscriber)
+        if subscriber is None:
+            due.give_up(row, f"Nobody listens under {row.subscriber!r} any more.", code="no_subscriber")
+            continue
+        try:
+            with transaction.atomic():
+                subscriber.handler(events[row.event_id])
+                if not due.finish(row):
+                    raise _LeaseLost
+        except _LeaseLost:
+            log.warning("lease of event delivery %s was lost; its effects were rolled back", row.pk)
+        except Exception as error:
+            log.exception("subscriber %s failed on event %s", row.subscriber, row.event_id)
+            due.retry(row, clock.now() + due.backoff(row.attempts), f"{type(error).__name__}: {error}", code="handler")
+    return len(rows)
+
+
+class _LeaseLost(Exception):
+    pass

@@ -1,0 +1,45 @@
+"""The mirror of the merchant's shop, and what the other apps stand on. One module per subject."""
+
+from stores.models.audit import ApiKey, AuditEvent, Counter, Heartbeat, IdempotencyKey
+from stores.models.catalog import Category, Product, StoreReview
+from stores.models.coupons import Coupon
+from stores.models.events import Event, EventDelivery
+from stores.models.inbox import Delivery, Quarantined, SyncCursor, SyncTask, WebhookEndpoint
+from stores.models.intents import Intent
+from stores.models.jobs import Job
+from stores.models.orders import CouponLine, Order, OrderLine, Refund
+from stores.models.outgoing import MessageRequest
+from stores.models.people import Customer
+from stores.models.shipments import Shipment
+from stores.models.shop import Membership, Store, User
+
+__all__ = [
+    "ApiKey",
+    "AuditEvent",
+    "Category",
+    "Counter",
+    "Coupon",
+    "CouponLine",
+    "Customer",
+    "Delivery",
+    "Event",
+    "EventDelivery",
+    "Heartbeat",
+    "IdempotencyKey",
+    "Intent",
+    "Job",
+    "Membership",
+    "MessageRequest",
+    "Order",
+    "OrderLine",
+    "Product",
+    "Quarantined",
+    "Refund",
+    "Shipment",
+    "Store",
+    "StoreReview",
+    "SyncCursor",
+    "SyncTask",
+    "User",
+    "WebhookEndpoint",
+]
