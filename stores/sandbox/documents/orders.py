@@ -175,7 +175,12 @@ def _trimmed(amount: Decimal, site: Site) -> str:
 
 def order_refund(*, site: Site, id: int, amount: Decimal, reason: str = "") -> Body:
     """A refund as its order mentions it; `amount` is positive, with tax."""
-    return {"id": id, "reason": reason, "total": amount_text(-amount, site=site), "total_tax": "0.00"}
+    return {
+        "id": id,
+        "reason": reason,
+        "total": amount_text(-amount, site=site),
+        "total_tax": amount_text(ZERO, site=site),
+    }
 
 
 @dataclass
