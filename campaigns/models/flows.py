@@ -1,0 +1,116 @@
+"""Flows, their frozen versions, and people on their way through them."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from postpurchase import clock
+from postpurchase.due import DueRow
+
+
+class Flow(models.Model):
+    """A named sequence of steps that an event starts. Written by `campaigns.flows`."""
+
+    class Klass(models.TextChoices):
+        TRANSACTIONAL = "T", _("Transactional")
+        SERVICE = "S", _("Service")
+        MARKETING = "M", _("Marketing")
+
+    class State(models.TextChoices):
+        OFF = "off", _("Off")
+        REVIEW = "review", _("Review first")
+        ON = "on", _("On")
+
+    store = models.ForeignKey("stores.Store", models.CASCADE, related_name="flows")
+    slug = models.SlugField(max_length=60)
+    name = models.CharField(max_length=120)
+    # The library recipe it came from ("R06"); empty for a flow of the merchant's own.
+    recipe = models.CharField(max_length=8, blank=True)
+    klass = models.CharField(max_length=1, choices=Klass.choices)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.OFF)
+    # The version that new people enter; those on their way finish the one they began.
+    live = models.ForeignKey("FlowVersion", models.PROTECT, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(default=clock.now)
+    edited_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["store", "slug"], name="flow_slug")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class FlowVersion(models.Model):
+    """One published state of a flow, never changed afterwards. `definition` is the flow file."""
+
+    flow = models.ForeignKey(Flow, models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    definition = models.JSONField()
+    published_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["flow", "number"], name="flow_version_number")]
+
+    def __str__(self) -> str:
+        return f"{self.flow} version {self.number}"
+
+
+class Enrolment(DueRow):
+    """One person in one flow. Written by `campaigns.triggers` (entering) and `campaigns.engine` (moving).
+
+    `key` says for what the person entered (flow and order, customer or event) and is unique: a repeated event enrols
+    nobody twice. `step` is the step to be done next; with `waiting` its wait has been reckoned and ends at `due_at`.
+    """
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", _("In progress")
+        FINISHED = "finished", _("Finished")
+        LEFT = "left", _("Left early")
+        FAILED = "failed", _("Failed")
+
+    store = models.ForeignKey("stores.Store", models.CASCADE, related_name="enrolments")
+    flow = models.ForeignKey(Flow, models.CASCADE, related_name="enrolments")
+    version = models.ForeignKey(FlowVersion, models.CASCADE, related_name="enrolments")
+    customer = models.ForeignKey("stores.Customer", models.CASCADE, related_name="enrolments")
+    order = models.ForeignKey("stores.Order", models.CASCADE, null=True, blank=True, related_name="enrolments")
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.ACTIVE)
+    reason = models.CharField(max_length=200, blank=True)
+    step = models.CharField(max_length=40, blank=True)
+    waiting = models.BooleanField(default=False)
+    # What started it ({"event", "event_key", "at", "payload"}) and what steps leave for later ones ("coupon", ...).
+    context = models.JSONField(default=dict)
+    entered_at = models.DateTimeField(default=clock.now)
+
+    class Meta(DueRow.Meta):
+        abstract = False
+        constraints = [models.UniqueConstraint(fields=["store", "key"], name="enrolment_key")]
+        indexes = [
+            *DueRow.Meta.indexes,
+            models.Index(fields=["flow", "status", "step"], name="enrolment_where"),
+            models.Index(fields=["flow", "entered_at"], name="enrolment_entered"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.customer} in {self.flow}"
+
+
+class StepRun(models.Model):
+    """What one step did for one person. Written by `campaigns.engine`, with the progress itself."""
+
+    class Outcome(models.TextChoices):
+        DONE = "done", _("Done")
+        SKIPPED = "skipped", _("Skipped")
+        YES = "yes", _("Yes")
+        NO = "no", _("No")
+
+    enrolment = models.ForeignKey(Enrolment, models.CASCADE, related_name="runs")
+    step = models.CharField(max_length=40)
+    kind = models.CharField(max_length=20)
+    at = models.DateTimeField(default=clock.now)
+    outcome = models.CharField(max_length=8, choices=Outcome.choices, default=Outcome.DONE)
+    reason = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["enrolment", "step"], name="step_run_once")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.step}: {self.outcome}"
