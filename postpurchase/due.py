@@ -71,7 +71,7 @@ def claim(model: type[Row], *, limit: int, lease: timedelta, where: Q | None = N
     Committed before it returns, unless the caller holds a transaction open. Each row's `attempts` counts this claim.
     """
     token, at = uuid.uuid4(), clock.now()
-    taken = 0
+    taken: list[int] = []
     with transaction.atomic():
         # One priority after the other: then (priority, due_at) is a range of the partial index, and rows that wait
         # for a later time cost nothing.
@@ -84,16 +84,18 @@ def claim(model: type[Row], *, limit: int, lease: timedelta, where: Q | None = N
                 candidates = candidates.select_for_update(skip_locked=True, of=("self",))
             # The ids first, then the update: as one statement PostgreSQL may run the locking subquery more than once
             # and take more than the limit.
-            keys = list(candidates.values_list("pk", flat=True)[: limit - taken])
+            keys = list(candidates.values_list("pk", flat=True)[: limit - len(taken)])
             if keys:
-                taken += model._default_manager.filter(pk__in=keys, state=State.DUE).update(
+                model._default_manager.filter(pk__in=keys, state=State.DUE).update(
                     state=State.RUNNING, lease_token=token, lease_until=at + lease, attempts=F("attempts") + 1
                 )
-            if taken >= limit:
+                taken += keys
+            if len(taken) >= limit:
                 break
         if not taken:
             return []
-        return list(model._default_manager.filter(lease_token=token).order_by("priority", "due_at"))
+        # By id as well: the token has no index, and a table may hold a million rows.
+        return list(model._default_manager.filter(pk__in=taken, lease_token=token).order_by("priority", "due_at"))
 
 
 def _end(row: DueRow, **changes: object) -> bool:
