@@ -1,0 +1,190 @@
+"""The only WooCommerce client: the `woocommerce` package, pooled, guarded, strict about errors and tolerant of junk.
+
+No retry in here but the one immediate repeat of a GET on a dead kept-alive connection; a retry belongs to the due row.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from requests.auth import HTTPBasicAuth
+from woocommerce import API
+
+from postpurchase import clock, http
+from stores.models import Store
+from stores.woo import decode
+from stores.woo.errors import KeysRefused, Unreachable
+
+MAX_SINGLE = 8 * 1024 * 1024
+USER_AGENT = f"Postpurchase/{settings.VERSION}"
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a list. `total` and `pages` are what the shop told, None where it told nothing.
+
+    On a page past the end some shops tell 0: take totals from a first page only.
+    """
+
+    rows: list[dict[str, Any]]
+    total: int | None
+    pages: int | None
+    fetched_at: datetime
+
+
+class _Signer(API):
+    """The package with its private request replaced: pooled, no redirects, parameters once, whole answers only."""
+
+    def __init__(self, url: str, key: str, secret: str, *, mode: str, ca: str) -> None:
+        super().__init__(url, key, secret, version="wc/v3", query_string_auth=mode == "query", user_agent=USER_AGENT)
+        # OAuth is for shops behind a proxy that hides https from them, too.
+        self.is_ssl = mode != "oauth"
+        self.session = http.session(ca=ca)
+
+    def __repr__(self) -> str:
+        return f"<_Signer {self.url}>"
+
+    def _API__request(
+        self, method: str, endpoint: str, data: Any, params: Mapping[str, str] | None = None, **kwargs: Any
+    ) -> http.Answer:
+        asked = dict(params or {})
+        url = self._API__get_url(endpoint)
+        auth = None
+        if not self.is_ssl:
+            url = self._API__get_oauth_url(f"{url}?{urlencode(asked)}" if asked else url, method)
+        else:
+            if self.query_string_auth:
+                asked |= {"consumer_key": self.consumer_key, "consumer_secret": self.consumer_secret}
+            else:
+                auth = HTTPBasicAuth(self.consumer_key, self.consumer_secret)
+            url = f"{url}?{urlencode(asked)}" if asked else url
+        headers = {"User-Agent": self.user_agent, "Accept": "application/json"}
+        body = None
+        if data is not None:
+            body = json.dumps(data, default=str).encode()
+            headers["Content-Type"] = "application/json; charset=utf-8"
+        return http.call(self.session, method, url, headers=headers, data=body, auth=auth, **kwargs)
+
+
+def _told(value: Any) -> str:
+    """A parameter as the shop reads it everywhere: lists comma-joined, because PHP keeps only the last of repeated ones."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return gmt(value)
+    if isinstance(value, list | tuple | set | frozenset):
+        return ",".join(_told(item) for item in value)
+    return str(value)
+
+
+def gmt(at: datetime) -> str:
+    """A moment as naive GMT in whole seconds. Goes with `dates_are_gmt=True`; a `Z` together with it is shifted."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+class Client:
+    """Calls to one shop. Every failure is a `stores.woo.errors.WooError`; none holds a key or an address with keys.
+
+    `pollution` is what stood around the JSON of the last polluted answer, "" when there was none.
+    """
+
+    def __init__(self, base_url: str, *, key: str, secret: str, mode: str = "basic", ca: str = "") -> None:
+        self.base_url = base_url.rstrip("/")
+        self.pollution = ""
+        self.calls = 0
+        self._reads = False
+        self._signer = _Signer(self.base_url, key, secret, mode=mode, ca=ca)
+
+    def __repr__(self) -> str:
+        return f"<Client {self.base_url}>"
+
+    def get(self, path: str, **params: Any) -> Any:
+        """One object (dict) or a short list. A path that ends in an id must bring the object of that id."""
+        value, _ = self._call("GET", path, None, params)
+        last = path.rstrip("/").rpartition("/")[2]
+        if last.isdecimal() and (not isinstance(value, dict) or str(value.get("id", last)) != last):
+            raise _misshapen()
+        if not isinstance(value, dict | list):
+            raise _misshapen()
+        return value
+
+    def page(self, path: str, **params: Any) -> Page:
+        """One page of a list: its rows and the totals told."""
+        begun = clock.now()
+        value, headers = self._call("GET", path, None, params)
+        if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+            raise _misshapen()
+        return Page(value, _number(headers, "X-WP-Total"), _number(headers, "X-WP-TotalPages"), begun)
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """Create. Never repeated here: look the natural key up before asking again."""
+        return self._call("POST", path, body, {})[0]
+
+    def put(self, path: str, body: dict[str, Any]) -> Any:
+        """Change."""
+        return self._call("PUT", path, body, {})[0]
+
+    def delete(self, path: str, **params: Any) -> Any:
+        """Trash, or with force=True delete for good."""
+        return self._call("DELETE", path, None, params)[0]
+
+    def _call(
+        self, method: str, path: str, body: dict[str, Any] | None, params: dict[str, Any]
+    ) -> tuple[Any, Mapping[str, str]]:
+        asked = {name: _told(value) for name, value in params.items() if value is not None}
+        single = method != "GET" or path.rstrip("/").rpartition("/")[2].isdecimal()
+        self.calls += 1
+        try:
+            answer = self._signer._API__request(
+                method, path.strip("/"), body, asked, max_bytes=MAX_SINGLE if single else http.MAX_BYTES
+            )
+        except http.NoAnswer as error:
+            raise Unreachable(f"{error} Nothing was lost; it is tried again by itself.", code=error.kind) from None
+        except UnicodeEncodeError:
+            raise KeysRefused(
+                "The keys hold signs that no WooCommerce key has. Copy them once more.", code="keys_refused"
+            ) from None
+        value, junk = decode.read(answer, method=method, key_reads=self._reads)
+        if junk:
+            self.pollution = junk
+        if method == "GET":
+            self._reads = True
+        return value, answer.headers
+
+
+def _misshapen() -> Unreachable:
+    return Unreachable(
+        "The shop answered with something else than what was asked for. Nothing was lost; it is tried again by itself.",
+        code="wrong_shape",
+    )
+
+
+def _number(headers: Mapping[str, str], name: str) -> int | None:
+    text = headers.get(name, "")
+    return int(text) if text.isdecimal() else None
+
+
+_clients: dict[int, tuple[tuple[Any, ...], Client]] = {}
+
+
+def root_of(store: Store) -> str:
+    """Where the shop's REST API hangs: its address, with /index.php for shops without pretty rewriting."""
+    return store.base_url.rstrip("/") + ("/index.php" if store.capabilities.get("index_php") else "")
+
+
+def client_for(store: Store) -> Client:
+    """The pooled client of a store in this process; a new one when its address or keys changed, or after a fork."""
+    marks = (os.getpid(), root_of(store), store.consumer_key, store.consumer_secret, store.auth_mode, store.ca_file)
+    kept = _clients.get(store.pk)
+    if kept and kept[0] == marks:
+        return kept[1]
+    made = Client(
+        root_of(store), key=store.consumer_key, secret=store.consumer_secret, mode=store.auth_mode, ca=store.ca_file
+    )
+    _clients[store.pk] = (marks, made)
+    return made
