@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -24,6 +25,13 @@ from .coupons import CouponRefused
 from .faults import Fault
 from .store import Store
 from .wire import Request, Response, RestError, encode, with_base
+
+_DOERS: dict[str, Callable[..., Any]] = {
+    "pay": storefront.pay,
+    "ship": storefront.ship,
+    "deliver": storefront.deliver,
+    "refund": storefront.refund,
+}
 
 
 def handle(store: Store, app: App, request: Request) -> Response:
@@ -94,8 +102,8 @@ def _act(store: Store, path: str, given: dict[str, Any]) -> Any:
         return storefront.move(store, id, "completed")
     if act == "cancel":
         return storefront.move(store, id, "cancelled")
-    doers = {"pay": storefront.pay, "ship": storefront.ship, "deliver": storefront.deliver, "refund": storefront.refund}
-    return doers[act](store, id, **given) if act in doers else None
+    doer = _DOERS.get(act)
+    return doer(store, id, **given) if doer else None
 
 
 def set_clock(store: Store, *, now: str | None = None, advance: float | dict[str, float] | None = None) -> Any:

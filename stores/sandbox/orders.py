@@ -191,7 +191,7 @@ def tracking(store: Store, body: Body, *, provider: str, number: str, link: str,
         "tracking_id": hashlib.md5(number.encode(), usedforsecurity=False).hexdigest(),
     }
     key = "_wc_shipment_tracking_items"
-    present = next((entry["value"] for entry in body["meta_data"] if entry["key"] == key), [])
+    present: list[Any] = next((entry["value"] for entry in body["meta_data"] if entry["key"] == key), [])
     set_meta(store, body, key, [*present, parcel])
 
 

@@ -7,7 +7,7 @@ import random
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -190,7 +190,7 @@ class Sandbox:
                 refunds.extend((one, body["id"], {}) for one in made)
                 yield body, None, {"sold": True, "coupons_counted": body["status"] not in ("cancelled", "failed")}
 
-        plain = {
+        plain: dict[str, Iterable[Body]] = {
             "category": history.categories,
             "product": history.products,
             "variation": history.variations,
