@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from django.db import connection, models, transaction
-from django.db.models import F, Q
+from django.db.models import F, Min, Q
 
 from postpurchase import clock
 
@@ -166,6 +166,27 @@ def release(rows: Iterable[DueRow], *, at: datetime | None = None) -> int:
 def backoff(attempts: int) -> timedelta:
     """2 s doubled with each attempt, at most 15 minutes. Callers add jitter where many rows fail together."""
     return timedelta(seconds=min(2 * 2 ** max(attempts - 1, 0), 900))
+
+
+def all_models() -> list[type[DueRow]]:
+    """Every kind of due row there is, found by walking the subclasses."""
+    found: list[type[DueRow]] = []
+    waiting = list(DueRow.__subclasses__())
+    while waiting:
+        model = waiting.pop()
+        waiting += model.__subclasses__()
+        if not model._meta.abstract:
+            found.append(model)
+    return sorted(found, key=lambda model: model._meta.label)
+
+
+def oldest_due(model: type[DueRow]) -> datetime | None:
+    """The due time of the row of this kind that has waited longest beyond it; None when nothing is due."""
+    # All priorities by name, so that (priority, due_at) is a range of the partial index and waiting rows cost nothing.
+    overdue = model._default_manager.filter(
+        state=State.DUE, priority__in=[priority for priority, _ in PRIORITIES], due_at__lte=clock.now()
+    )
+    return overdue.aggregate(oldest=Min("due_at"))["oldest"]
 
 
 def sweep(model: type[DueRow]) -> tuple[int, int]:

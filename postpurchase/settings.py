@@ -278,4 +278,6 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    # It tells of each wake-up, several a minute on an idle machine.
+    "loggers": {"django-q": {"level": "WARNING"}},
 }

@@ -8,7 +8,7 @@ import campaigns.urls
 import loyalty.urls
 import reviews.urls
 import stores.urls
-from postpurchase import views
+from postpurchase import health, views
 
 apps = [stores.urls, loyalty.urls, reviews.urls, campaigns.urls]
 
@@ -19,6 +19,8 @@ for app in apps:
 
 urlpatterns = [
     path("", views.root, name="root"),
+    path("healthz", health.healthz),
+    path("readyz", health.readyz),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", include(router.urls)),

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import transaction
 
-from postpurchase import clock, due
+from postpurchase import clock, due, queue
 from postpurchase.due import TRANSACTIONAL
 from stores.models import Customer, Event, EventDelivery, Order, Store
 
@@ -177,6 +177,7 @@ def record_many(store: Store, facts: Sequence[Fact]) -> int:
                 ],
                 ignore_conflicts=True,
             )
+            queue.wake()
     return len(fresh)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from django.db import transaction
 
-from postpurchase import clock, due
+from postpurchase import clock, due, queue
 from stores.models import Intent, Store
 from stores.woo.errors import Blocked, Invalid, KeysRefused, Missing, ToldToWait, Unreachable, WooError
 
@@ -65,9 +65,11 @@ def plan(store: Store, kind: str, *, key: str, subject_id: int, params: dict[str
     """Ask for one effect in the shop, in the present transaction. The same key asks only once."""
     if kind not in _kinds:
         raise ValueError(f"no write-back is registered as {kind!r}")
-    intent, _ = Intent.objects.get_or_create(
+    intent, new = Intent.objects.get_or_create(
         store=store, key=key, defaults={"kind": kind, "subject_id": subject_id, "params": params or {}}
     )
+    if new:
+        queue.wake()
     return intent
 
 

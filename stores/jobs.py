@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from postpurchase import clock, due
+from postpurchase import clock, due, queue
 from postpurchase.due import BACKFILL
 from postpurchase.errors import BusinessError, RetryLater
 from stores.models import Job, Store, User
@@ -53,6 +53,7 @@ def start(
         found = Job.objects.filter(store=store, kind=kind, params=params or {}, status__in=open_states).first()
         if found:
             return found
+        queue.wake("sync")
         try:
             with transaction.atomic():
                 return Job.objects.create(
@@ -79,6 +80,7 @@ def resume(job: Job) -> None:
     )
     if not changed:
         raise BusinessError("This job is not paused, so it cannot go on. Nothing was changed.", "job_not_paused")
+    queue.wake("sync")
     job.refresh_from_db()
 
 

@@ -1,0 +1,28 @@
+"""What is thrown away by age, each minute, a little at a time."""
+
+from datetime import timedelta
+
+from postpurchase import clock
+from stores.models import Counter, IdempotencyKey
+
+IDEMPOTENCY_KEPT = timedelta(hours=24)
+FAILED_TASKS_KEPT = timedelta(days=7)
+AT_ONCE = 1000
+
+
+def tidy() -> int:
+    """Delete counters whose window is over, old answers to repeated POSTs, old failed wake-ups; how many rows went."""
+    from django_q.models import Task
+
+    now = clock.now()
+    old = [
+        Counter.objects.filter(ends_at__lt=now),
+        IdempotencyKey.objects.filter(at__lt=now - IDEMPOTENCY_KEPT),
+        Task.objects.filter(stopped__lt=now - FAILED_TASKS_KEPT),
+    ]
+    gone = 0
+    for rows in old:
+        keys = list(rows.values_list("pk", flat=True)[:AT_ONCE])
+        if keys:
+            gone += rows.model._default_manager.filter(pk__in=keys).delete()[0]
+    return gone
