@@ -107,7 +107,7 @@ class App:
                 storage.commit()
             path = request.path.removeprefix("/wp-json/wc/v3").strip("/")
             response.headers.update(routes.allow_header(self.store, request, path, response.status))
-        return response
+        return envelope(request, response) if "_envelope" in request.query else response
 
     def _rest(self, request: Request) -> Response:
         request.key = self._authenticator.identify(request)
@@ -175,6 +175,17 @@ class App:
                 "body": request.raw[:LOG_BODY].decode("utf-8", "replace"),
             }
         )
+
+
+def envelope(request: Request, response: Response) -> Response:
+    """The answer wrapped into a body that tells status and headers, for `_envelope`."""
+    told: dict[str, Any] = {}
+    for name in ("X-WP-Total", "X-WP-TotalPages", "Link", "Allow"):
+        if name in response.headers and not response.headers[name].endswith('api.w.org/"'):
+            value = response.headers[name]
+            told[name] = int(value) if name.startswith("X-WP") else value
+    text = f'{{"body":{response.body.decode()},"status":{response.status},"headers":{encode(told)}}}'
+    return replace(json_response(request, text), after=response.after)
 
 
 def status_line(status: int) -> str:

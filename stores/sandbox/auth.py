@@ -54,6 +54,7 @@ class Authenticator:
             key = self._basic(request)
         if key is None:
             key = self._oauth(request)
+        request.key = key
         if key is not None:
             reading = request.method in ("GET", "HEAD", "OPTIONS")
             if reading and "read" not in key.permissions:

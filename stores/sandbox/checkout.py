@@ -142,6 +142,9 @@ def build(
         for details, cart in pairs
     ]
     frees = any(coupon["free_shipping"] for coupon, _ in used)
+    for line in lines:
+        if not line["product_id"]:
+            line["global_unique_id"] = None
     posts = [
         documents.shipping_line(
             site=store.site,

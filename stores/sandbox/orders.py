@@ -198,13 +198,7 @@ def tracking(store: Store, body: Body, *, provider: str, number: str, link: str,
 def trash(store: Store, body: Body) -> Body:
     """Moves the order to the trash; returns the document as it was before."""
     shown = dict(body)
-    body["meta_data"] = store.merge_meta(
-        body["meta_data"],
-        [
-            {"key": "_wp_trash_meta_status", "value": f"wc-{body['status']}"},
-            {"key": "_wp_trash_meta_time", "value": str(int(store.now.timestamp()))},
-        ],
-    )
+    store.mark_trashed(body, f"wc-{body['status']}")
     body["status"] = "trash"
     refresh(body)
     store.save("order", body)
@@ -214,12 +208,6 @@ def trash(store: Store, body: Body) -> Body:
         store.emit("product.deleted", body["id"])
     store.emit("order.deleted", body["id"])
     return shown
-
-
-def restore(store: Store, body: Body) -> None:
-    """Takes the trash's marks off; the caller sets the state."""
-    marks = [{"key": f"_wp_trash_meta_{name}", "value": None} for name in ("status", "time")]
-    body["meta_data"] = store.merge_meta(body["meta_data"], marks)
 
 
 def destroy(store: Store, body: Body) -> None:

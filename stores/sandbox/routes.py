@@ -55,9 +55,12 @@ ROUTES = [
     Route("refunds", _collection(orders.list_refunds)),
     Route("products", _collection(products.list_products, products.create_product)),
     Route(f"products/{_ID}", _item(products.get_product, products.update_product, products.delete_product)),
-    Route(r"products/(?P<product_id>[\d]+)/variations", _collection(products.list_variations)),
     Route(
-        rf"products/(?P<product_id>[\d]+)/variations/{_ID}", _item(products.get_variation, products.update_variation)
+        r"products/(?P<product_id>[\d]+)/variations", _collection(products.list_variations, products.create_variation)
+    ),
+    Route(
+        rf"products/(?P<product_id>[\d]+)/variations/{_ID}",
+        _item(products.get_variation, products.update_variation, products.delete_variation),
     ),
     Route("products/categories", _collection(products.list_categories, products.create_category)),
     Route(f"products/categories/{_ID}", _item(products.get_category)),
@@ -119,6 +122,8 @@ def allow_header(store: Store, request: Request, path: str, status: int) -> dict
     if found is None or request.key is None or status in (401, 403):
         return {}
     route, named = found
+    if request.method not in (*route.methods, "HEAD"):
+        return {}
     if route.vanishing and store.storage.text(route.vanishing, int(named["id"])) is None:
         return {}
     return {"Allow": ", ".join(route.allow)}

@@ -84,6 +84,19 @@ class Store:
             (topic.partition(".")[0], id, topic),
         )
 
+    def mark_trashed(self, body: Body, status: str, *, slug: str = "") -> None:
+        """Adds the meta entries that WordPress leaves on what it puts into the trash."""
+        marks = {"_wp_trash_meta_status": status, "_wp_trash_meta_time": str(int(self.now.timestamp()))}
+        if slug:
+            marks["_wp_desired_post_slug"] = slug
+        body["meta_data"] = self.merge_meta(
+            body["meta_data"], [{"key": key, "value": value} for key, value in marks.items()]
+        )
+
+    def unmark_trashed(self, body: Body) -> None:
+        marks = ("_wp_trash_meta_status", "_wp_trash_meta_time", "_wp_desired_post_slug")
+        body["meta_data"] = [entry for entry in body["meta_data"] if entry["key"] not in marks]
+
     def merge_meta(self, present: list[Body], given: Any) -> list[Body]:
         """meta_data after a write: by id, else by key; a null value removes; new ones get ids."""
         found = [dict(entry) for entry in present]

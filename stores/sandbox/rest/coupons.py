@@ -122,6 +122,7 @@ def update(store: Store, id: int, given: Body) -> Body:
     before = encode(body)
     _change(store, body, given)
     if was_trashed and body["status"] != "trash":
+        store.unmark_trashed(body)
         store.emit("coupon.restored", id)
         store.emit("product.restored", id)
     # A coupon is a post: writing meta or amounts alone moves its date only when something changed.
@@ -156,6 +157,7 @@ def delete_coupon(store: Store, request: Request, id: int) -> Response:
     if body["status"] == "trash":
         raise RestError("woocommerce_rest_already_trashed", "The shop_coupon has already been deleted.", 410)
     shown = encode(body)
+    store.mark_trashed(body, body["status"], slug=body["code"])
     body["status"] = "trash"
     store.save("coupon", body)
     store.emit("coupon.deleted", id)

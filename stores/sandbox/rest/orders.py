@@ -163,7 +163,7 @@ def update_order(store: Store, request: Request, id: int) -> Response:
         body["meta_data"] = store.merge_meta(body["meta_data"], given["meta_data"])
     news = True
     if body["status"] == "trash" and given.get("status"):
-        orders.restore(store, body)
+        store.unmark_trashed(body)
         news = not store.hpos
     if given.get("set_paid") and not body["date_paid"]:
         store.stamp(body, "date_paid")

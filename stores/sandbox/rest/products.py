@@ -89,6 +89,7 @@ def as_product(store: Store, body: Body) -> Body:
             "images": [body["image"]] if body["image"] else [],
             "variations": [],
             "type": "variation",
+            "total_sales": "0",
             "has_options": False,
             "price_html": documents.price_html(site=store.site, low=Decimal(body["price"] or 0)),
             "_links": {
@@ -119,6 +120,14 @@ def get_product(store: Store, request: Request, id: int) -> Response:
             raise _missing()
         text = encode(body)
     return collection.one(store, request, "product", text)
+
+
+def edited(store: Store, body: Body) -> str:
+    """A product as writing answers it, with what an editor is shown."""
+    shown = {key: value for key, value in body.items() if key != "_links"}
+    shown["permalink_template"] = f"{store.site.base_url}/product/%pagename%/"
+    shown["generated_slug"] = body["slug"].removesuffix("__trashed")
+    return encode({**shown, "_links": body["_links"]})
 
 
 def _slug(name: str) -> str:
@@ -177,7 +186,8 @@ def create_product(store: Store, request: Request) -> Response:
     _change(store, body, given)
     store.save("product", body, touch=False)
     store.emit("product.created", body["id"])
-    return collection.created(store, request, "product", body, "products")
+    location = f"{request.base}/wp-json/wc/v3/products/{body['id']}"
+    return collection.one(store, request, "product", edited(store, body), status=201, location=location)
 
 
 def update_product(store: Store, request: Request, id: int) -> Response:
@@ -190,11 +200,12 @@ def update_product(store: Store, request: Request, id: int) -> Response:
     _change(store, body, given)
     if was_trashed and body["status"] != "trash":
         body["slug"] = body["slug"].removesuffix("__trashed")
+        store.unmark_trashed(body)
         store.emit("coupon.restored", id)
         store.emit("product.restored", id)
     store.save("product", body)
     store.emit("product.updated", id)
-    return collection.one(store, request, "product", encode(body))
+    return collection.one(store, request, "product", edited(store, body))
 
 
 def delete_product(store: Store, request: Request, id: int) -> Response:
@@ -206,10 +217,11 @@ def delete_product(store: Store, request: Request, id: int) -> Response:
         store.storage.execute("DELETE FROM objects WHERE kind = 'variation' AND parent = ?", (id,))
         store.storage.delete("product", id)
         store.emit("product.updated", id)
-        return collection.one(store, request, "product", encode(body))
+        return collection.one(store, request, "product", edited(store, body))
     if body["status"] == "trash":
         raise RestError("woocommerce_rest_already_trashed", "The product has already been deleted.", 410)
-    shown = encode(body)
+    shown = edited(store, body)
+    store.mark_trashed(body, body["status"], slug=body["slug"])
     body["status"], body["slug"] = "trash", f"{body['slug']}__trashed"
     store.save("product", body)
     store.emit("coupon.deleted", id)
@@ -249,6 +261,50 @@ def update_variation(store: Store, request: Request, product_id: int, id: int) -
     _change(store, body, given)
     store.save("variation", body)
     store.emit("product.updated", id)
+    return collection.one(store, request, "variation", encode(body))
+
+
+def create_variation(store: Store, request: Request, product_id: int) -> Response:
+    require(request, "create")
+    parent = store.storage.get("product", product_id)
+    if parent is None:
+        raise RestError("woocommerce_rest_product_invalid_id", "Invalid ID.", 404)
+    given = request.json()
+    chosen = [
+        (int(one.get("id") or 0), str(one.get("name") or ""), _slug(str(one.get("name") or "")), str(one["option"]))
+        for one in given.get("attributes") or []
+        if isinstance(one, dict) and one.get("option")
+    ]
+    body = documents.variation(
+        site=store.site,
+        id=store.new_id("variation"),
+        parent_id=product_id,
+        parent_slug=parent["slug"],
+        created=store.now,
+        modified=store.now,
+        sku="",
+        regular_price=decimal(given.get("regular_price")) or Decimal(),
+        attributes=chosen,
+    )
+    given.pop("name", None)
+    _change(store, body, given)
+    store.save("variation", body, touch=False)
+    parent["variations"].append(body["id"])
+    store.save("product", parent)
+    store.emit("product.created", body["id"])
+    return collection.created(store, request, "variation", body, f"products/{product_id}/variations")
+
+
+def delete_variation(store: Store, request: Request, product_id: int, id: int) -> Response:
+    require(request, "delete")
+    body = _variation(store, product_id, id)
+    if not request.flag("force"):
+        raise RestError("woocommerce_rest_trash_not_supported", "Variations do not support trashing.", 501)
+    parent = store.storage.get("product", product_id)
+    if parent is not None:
+        parent["variations"] = [one for one in parent["variations"] if one != id]
+        store.save("product", parent)
+    store.storage.delete("variation", id)
     return collection.one(store, request, "variation", encode(body))
 
 

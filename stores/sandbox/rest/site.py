@@ -214,13 +214,13 @@ def index(store: Store, request: Request, routes: dict[str, list[str]]) -> Respo
         "routes": _routes(routes),
     }
     asked = collection.fields_asked(request)
-    return json_response(request, encode(collection.pick(body, asked) if asked else body))
+    return json_response(request, encode(collection.pick(body, asked) if asked else body), headers={"Allow": "GET"})
 
 
 def namespace(store: Store, request: Request, routes: dict[str, list[str]]) -> Response:
     """GET /wp-json/wc/v3: its routes, without a key."""
     body = {"namespace": "wc/v3", "routes": _routes(routes)}
-    return json_response(request, encode(body))
+    return json_response(request, encode(body), headers={"Allow": "GET"})
 
 
 def _routes(routes: dict[str, list[str]]) -> Body:

@@ -103,7 +103,9 @@ def create_webhook(store: Store, request: Request) -> Response:
     }
     webhooks.save(store, body)
     store.storage.set_flags("webhook", id, secret=str(given.get("secret") or secrets.token_hex(25)), failures=0)
-    return _with_ping(collection.created(store, request, "webhook", body, "webhooks"), id, url)
+    # The answer to the making says null here, every later one the date.
+    shown = {**body, "date_modified": None, "date_modified_gmt": None}
+    return _with_ping(collection.created(store, request, "webhook", shown, "webhooks"), id, url)
 
 
 def update_webhook(store: Store, request: Request, id: int) -> Response:
