@@ -8,7 +8,7 @@ import campaigns.urls
 import loyalty.urls
 import reviews.urls
 import stores.urls
-from postpurchase import health, views
+from postpurchase import accounts, health, search, views
 
 apps = [stores.urls, loyalty.urls, reviews.urls, campaigns.urls]
 
@@ -22,10 +22,20 @@ urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("accounts/", include("allauth.urls")),
+    path("account/", accounts.account, name="account"),
+    path("account/look/", accounts.look, name="look"),
+    path("setup/", accounts.setup, name="setup"),
     path("admin/", admin.site.urls),
     path("api/v1/", include(router.urls)),
     path(
-        "app/<slug:store>/", include([path("", views.home, name="home"), *(p for app in apps for p in app.dashboard)])
+        "app/<slug:store>/",
+        include(
+            [
+                path("", views.home, name="home"),
+                path("search/", search.search, name="search"),
+                *(p for app in apps for p in app.dashboard),
+            ]
+        ),
     ),
     *(pattern for app in apps for pattern in app.public),
 ]

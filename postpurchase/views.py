@@ -1,17 +1,19 @@
 """The shell's own pages."""
 
-from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from stores.access import ORDERS_VIEW, StoreRequest, store_view
-from stores.models import Store
+from stores.models import Store, User
 
 
-@login_required
 def root(request: HttpRequest) -> HttpResponse:
-    """To the first store that the person may see."""
-    stores = Store.objects.all() if request.user.is_superuser else Store.objects.filter(members=request.user)  # type: ignore[misc]
+    """To the first store that the person may see; before anybody exists, to the first run."""
+    user = request.user
+    if not user.is_authenticated:
+        return redirect_to_login("/") if User.objects.exists() else redirect("setup")
+    stores = Store.objects.all() if user.is_superuser else Store.objects.filter(members=user)
     store = stores.order_by("pk").first()
     return redirect("home", store=store.slug) if store else render(request, "dashboard/no_store.html")
 

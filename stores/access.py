@@ -8,6 +8,7 @@ from allauth.account.adapter import DefaultAccountAdapter
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils import timezone
 
 from stores.models import Membership, Store, User
 
@@ -95,7 +96,8 @@ def store_view(permission: str) -> Callable[[View], View]:
                 raise PermissionDenied(permission)
             inside = cast(StoreRequest, request)
             inside.store, inside.permissions = found, granted
-            return view(inside, **rest)
+            with timezone.override(found.tz):
+                return view(inside, **rest)
 
         inner.permission = permission  # type: ignore[attr-defined]
         return inner

@@ -83,7 +83,10 @@ def customer_cards(customer: Customer) -> list[Card]:
 
 @dataclass(frozen=True)
 class NavEntry:
-    """A sidebar entry: where it stands, its words, icon and address name under `/app/<store>/`."""
+    """A sidebar entry: where it stands, its words, icon and address name under `/app/<store>/`.
+
+    `parent` is the address name of the entry below which it stands (Outbox below Flows); `group` "main" or "settings".
+    """
 
     order: int
     label: Any
@@ -92,6 +95,7 @@ class NavEntry:
     permission: str
     count: Callable[[Store], int] | None = None
     group: str = "main"
+    parent: str = ""
 
 
 _nav: list[NavEntry] = []

@@ -1,7 +1,14 @@
 """Addresses of this app: `dashboard` under /app/<store>/, `public` at the root, `api` under /api/v1/."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-dashboard: list[URLPattern | URLResolver] = []
+from stores.views import customers, orders, system
+
+dashboard: list[URLPattern | URLResolver] = [
+    path("orders/", orders.orders, name="orders"),
+    path("orders/<int:pk>/", orders.order, name="order"),
+    path("customers/<int:pk>/", customers.customer, name="customer"),
+    path("settings/system/", system.system, name="system"),
+]
 public: list[URLPattern | URLResolver] = []
 api: list[tuple[str, type, str]] = []

@@ -1,0 +1,14 @@
+"""The sidebar entries of this app."""
+
+from django.utils.translation import gettext_lazy as _
+
+from stores import registries
+from stores.access import ORDERS_VIEW, SYSTEM_VIEW
+from stores.registries import NavEntry
+
+
+def register() -> None:
+    """Called once from `StoresConfig.ready`."""
+    registries.add_nav(NavEntry(0, _("Home"), "home", "home", ORDERS_VIEW))
+    registries.add_nav(NavEntry(20, _("Orders"), "orders", "orders", ORDERS_VIEW))
+    registries.add_nav(NavEntry(90, _("System"), "system", "system", SYSTEM_VIEW, group="settings"))
