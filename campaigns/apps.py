@@ -6,3 +6,9 @@ class CampaignsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register with the registries below."""
+        from campaigns import engine, fields, triggers
+        from postpurchase import queue
+
+        fields.register()
+        triggers.subscribe()
+        queue.register_drain("flows", engine.run_due)

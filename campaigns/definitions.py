@@ -1,0 +1,231 @@
+"""The flow file: read, checked with a sentence for each fault, and laid out for the engine.
+
+`{format: 1, name, class, trigger: {event, where}, reentry, exit_when: [...], holdback, steps: [...]}`; a step is
+`{uid, kind, ...params, when?, then?, else?}`. `event` may be one name or a list of them.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from campaigns import steps as step_kinds
+from campaigns.steps import Step
+from postpurchase.errors import BusinessError
+from stores import conditions, events
+from stores.conditions import Condition
+
+FORMAT = 1
+MAX_STEPS, MAX_BRANCHES_DEEP = 60, 2
+KEYS = ("format", "name", "class", "trigger", "reentry", "exit_when", "holdback", "steps")
+REENTRY = {"once_per_order": "once per order", "once": "once", "always": "every time"}
+TRIGGERS = {
+    events.ORDER_PLACED: "an order is placed",
+    events.ORDER_PAID: "an order is paid",
+    events.ORDER_STATUS_CHANGED: "an order changes its status",
+    events.ORDER_CANCELLED: "an order is cancelled",
+    events.ORDER_REFUNDED: "an order is refunded",
+    events.ORDER_DELIVERED: "an order is delivered",
+    events.ORDER_LATE: "an order is late",
+    events.REFUND_CREATED: "a refund is made",
+    events.SHIPMENT_CREATED: "a parcel is sent",
+    events.SHIPMENT_MOVED: "a parcel moves",
+    events.CUSTOMER_CREATED: "a customer is new",
+    events.CONSENT_CHANGED: "consent changes",
+    events.COUPON_ISSUED: "a coupon is live",
+    events.COUPON_USED: "a coupon is used",
+    events.POINTS_EARNED: "points are earned",
+    events.POINTS_USABLE: "points become usable",
+    events.REWARD_REDEEMED: "a reward is redeemed",
+    events.REVIEW_SUBMITTED: "a review is written",
+    events.REVIEW_PUBLISHED: "a review is published",
+    events.CASE_OPENED: "a case is opened",
+    events.CASE_RESOLVED: "a case is resolved",
+}
+_UID = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A step in its place. `then` and `otherwise` are the first steps of a branch's sides, `next` what follows; "" ends."""
+
+    uid: str
+    kind: str
+    step: Step
+    when: Condition | None
+    number: str
+    next: str
+    then: str = ""
+    otherwise: str = ""
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A checked flow file."""
+
+    name: str
+    klass: str
+    events: tuple[str, ...]
+    where: Condition | None
+    reentry: str
+    exit_when: tuple[Condition, ...]
+    holdback: int
+    steps: Mapping[str, Placed]
+    first: str
+    # The fields that its steps and exits ask about.
+    fields: frozenset[str]
+
+
+def names_of(trigger: Mapping[str, Any]) -> list[str]:
+    """The events of a trigger."""
+    event = trigger.get("event")
+    return event if isinstance(event, list) else [str(event)]
+
+
+def walk(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """All steps of a file, those in branches after their branch."""
+    for step in steps:
+        yield step
+        for side in ("then", "else"):
+            yield from walk(step.get(side) or [])
+
+
+def faults(data: Any) -> list[str]:
+    """What is wrong with a flow file, a sentence for each fault; empty when it can be published."""
+    if not isinstance(data, Mapping):
+        return ["A flow file is a mapping with format, name, class, trigger and steps."]
+    found = [f"{key} is not known in a flow file." for key in data if key not in KEYS]
+    if data.get("format") != FORMAT:
+        found.append(f"format is {data.get('format')!r}; this version reads format {FORMAT}.")
+    if not isinstance(data.get("name"), str) or not data["name"].strip() or len(data["name"]) > 120:
+        found.append("name is a text of 1 to 120 characters.")
+    if data.get("class") not in {"T", "S", "M"}:
+        found.append("class is T (transactional), S (service) or M (marketing).")
+    trigger = data.get("trigger")
+    if not isinstance(trigger, Mapping) or set(trigger) - {"event", "where"}:
+        found.append("trigger has event and, if wanted, where.")
+    else:
+        unknown = [name for name in names_of(trigger) if name not in TRIGGERS]
+        found += [f"trigger: {name!r} starts no flow. Known are {', '.join(TRIGGERS)}." for name in unknown]
+        if trigger.get("where") is not None:
+            found += conditions.faults(trigger["where"], at="trigger, where")
+    if data.get("reentry", "once_per_order") not in REENTRY:
+        found.append(f"reentry is one of {', '.join(REENTRY)}.")
+    exits = data.get("exit_when", [])
+    if not isinstance(exits, list):
+        found.append("exit_when is a list of conditions.")
+    else:
+        found += [fault for n, tree in enumerate(exits, 1) for fault in conditions.faults(tree, at=f"exit_when, {n}")]
+    holdback = data.get("holdback", 0)
+    if not isinstance(holdback, int) or isinstance(holdback, bool) or not 0 <= holdback <= 90:
+        found.append("holdback is a percentage from 0 to 90.")
+    return found + _step_faults(data.get("steps"))
+
+
+def _step_faults(steps: Any) -> list[str]:
+    if not isinstance(steps, list) or not steps:
+        return ["steps is a list with at least one step."]
+    found: list[str] = []
+    seen: set[str] = set()
+
+    def look(below: Any, prefix: str, depth: int, start: int = 0) -> None:
+        if not isinstance(below, list):
+            found.append(f"Step {prefix}: then and else are lists of steps.")
+            return
+        for n, raw in enumerate(below, start):
+            number = _number(prefix, n)
+            if not isinstance(raw, Mapping):
+                found.append(f"Step {number}: a step is a mapping with uid and kind.")
+                continue
+            uid, kind = raw.get("uid"), str(raw.get("kind"))
+            if not isinstance(uid, str) or not _UID.fullmatch(uid):
+                found.append(f"Step {number}: uid is a short name of small letters, digits and _.")
+            elif uid in seen:
+                found.append(f"Step {number}: the uid {uid!r} is there twice.")
+            else:
+                seen.add(uid)
+            found.extend(f"Step {number}: {fault}" for fault in step_kinds.build(kind, _params(raw))[1])
+            if raw.get("when") is not None:
+                found.extend(conditions.faults(raw["when"], at=f"Step {number}, when"))
+            sides = [side for side in ("then", "else") if side in raw]
+            if sides and kind != "branch":
+                found.append(f"Step {number}: only a branch has then and else.")
+            elif kind == "branch" and "then" not in raw:
+                found.append(f"Step {number}: a branch needs then.")
+            elif sides and depth >= MAX_BRANCHES_DEEP:
+                found.append(f"Step {number}: branches lie more than {MAX_BRANCHES_DEEP} deep.")
+            else:
+                then = raw.get("then") or []
+                look(then, number, depth + 1)
+                look(raw.get("else") or [], number, depth + 1, len(then) if isinstance(then, list) else 0)
+
+    look(steps, "", 0)
+    if len(seen) > MAX_STEPS:
+        found.append(f"A flow has at most {MAX_STEPS} steps; this one has {len(seen)}.")
+    return found
+
+
+def _params(raw: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in raw.items() if name not in {"uid", "kind", "when", "then", "else"}}
+
+
+def _number(prefix: str, n: int) -> str:
+    """1, 2, ... on the main line; 4a, 4b, ... in branches."""
+    if not prefix:
+        return str(n + 1)
+    return f"{prefix}{chr(ord('a') + n % 26)}" if prefix[-1].isdigit() else f"{prefix}{n + 1}"
+
+
+def parse(data: Any) -> Definition:
+    """Lay a flow file out for the engine. Raises BusinessError `flow_faults` with all faults."""
+    wrong = faults(data)
+    if wrong:
+        raise BusinessError("The flow was not saved. " + " ".join(wrong), "flow_faults")
+    placed: dict[str, Placed] = {}
+    asked: list[Condition] = list(data.get("exit_when", []))
+
+    def place(below: list[dict[str, Any]], prefix: str, after: str, start: int = 0) -> str:
+        for n in range(len(below) - 1, -1, -1):
+            raw = below[n]
+            step, _ = step_kinds.build(raw["kind"], _params(raw))
+            assert step is not None
+            number = _number(prefix, n + start)
+            sides = raw.get("then") or [], raw.get("else") or []
+            then = place(sides[0], number, after)
+            otherwise = place(sides[1], number, after, len(sides[0]))
+            placed[raw["uid"]] = Placed(raw["uid"], raw["kind"], step, raw.get("when"), number, after, then, otherwise)
+            asked.extend(tree for tree in (raw.get("when"), raw.get("condition")) if tree)
+            after = raw["uid"]
+        return after
+
+    first = place(data["steps"], "", "")
+    trigger = data["trigger"]
+    return Definition(
+        name=data["name"],
+        klass=data["class"],
+        events=tuple(names_of(trigger)),
+        where=trigger.get("where"),
+        reentry=data.get("reentry", "once_per_order"),
+        exit_when=tuple(data.get("exit_when", [])),
+        holdback=data.get("holdback", 0) if data["class"] == "M" else 0,
+        steps=placed,
+        first=first,
+        fields=conditions.fields_of(asked),
+    )
+
+
+def load(text: str) -> dict[str, Any]:
+    """A flow file from YAML. Raises BusinessError when it is no YAML or has faults."""
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise BusinessError(f"This is no YAML, so nothing was imported: {error}", "flow_yaml") from error
+    parse(data)
+    return dict(data)
+
+
+def dump(data: Mapping[str, Any]) -> str:
+    """The flow file as YAML, in the order of its keys; `load` gives the same back."""
+    return yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True, width=120)
