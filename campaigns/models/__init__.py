@@ -1,6 +1,25 @@
-"""Flows, the messages they send, and what people agreed to. One module per subject."""
+"""Flows, the messages they send, what they say, and what people agreed to. One module per subject."""
 
+from campaigns.models.consent import Consent, ConsentEvent, Suppression
+from campaigns.models.content import MessageTemplate, TemplateVersion
 from campaigns.models.flows import Enrolment, Flow, FlowVersion, StepRun
+from campaigns.models.inbox import InboxMail
 from campaigns.models.messages import Message, SentLedger
+from campaigns.models.visits import CountedLink, LinkVisit
 
-__all__ = ["Enrolment", "Flow", "FlowVersion", "Message", "SentLedger", "StepRun"]
+__all__ = [
+    "Consent",
+    "ConsentEvent",
+    "CountedLink",
+    "Enrolment",
+    "Flow",
+    "FlowVersion",
+    "InboxMail",
+    "LinkVisit",
+    "Message",
+    "MessageTemplate",
+    "SentLedger",
+    "StepRun",
+    "Suppression",
+    "TemplateVersion",
+]

@@ -1,0 +1,83 @@
+"""What messages say: the library that ships with us, and a store's own versions of it."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from django.db import transaction
+
+from campaigns.layout import compile_blocks
+from campaigns.models import MessageTemplate, TemplateVersion
+from postpurchase.errors import BusinessError
+from stores.models import Store
+
+LIBRARY = Path(__file__).parent / "library" / "templates"
+
+
+@lru_cache(maxsize=64)
+def _file(name: str) -> dict[str, Any]:
+    path = LIBRARY / f"{name}.yaml"
+    if not path.is_file():
+        raise BusinessError(f"There is no message {name!r} in the library. Nothing was changed.", "template_missing")
+    loaded: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return loaded
+
+
+def names() -> list[str]:
+    """The messages of the library, in order."""
+    return sorted(path.name.removesuffix(".yaml") for path in LIBRARY.glob("*.yaml"))
+
+
+def install(store: Store, name: str) -> MessageTemplate:
+    """The store's copy of a message of the library, made with all its languages when the store has none yet.
+
+    A second call changes nothing, so a merchant's own versions stay. BusinessError `template_missing`.
+    """
+    source = _file(name)
+    with transaction.atomic():
+        template, new = MessageTemplate.objects.get_or_create(
+            store=store, name=name, defaults={"klass": source["class"], "purpose": source["purpose"]}
+        )
+        if new:
+            for language, text in source["languages"].items():
+                save_version(
+                    template,
+                    language=language,
+                    subject=text["subject"],
+                    preheader=text["preheader"],
+                    blocks=text["blocks"],
+                )
+    return template
+
+
+def save_version(
+    template: MessageTemplate, *, language: str, subject: str, preheader: str, blocks: Sequence[dict[str, Any]]
+) -> TemplateVersion:
+    """Compile a text and make it the newest of its language; earlier versions stay as they were.
+
+    BusinessError `template_syntax`, `template_block` or `template_layout` names the place; nothing was saved.
+    """
+    compiled = compile_blocks(language, subject, preheader, blocks)
+    with transaction.atomic():
+        last = template.versions.filter(language=language).order_by("-number").first()
+        return TemplateVersion.objects.create(
+            template=template,
+            language=language,
+            number=last.number + 1 if last else 1,
+            subject=subject,
+            preheader=preheader,
+            blocks=list(blocks),
+            html=compiled.html,
+            text=compiled.text,
+        )
+
+
+def version_for(template: MessageTemplate, language: str) -> TemplateVersion:
+    """The newest version in the language, else in the store's, else English. BusinessError `template_missing`."""
+    newest = {version.language: version for version in template.versions.order_by("number")}
+    for wanted in (language, language.split("-")[0], template.store.language, "en"):
+        if wanted in newest:
+            return newest[wanted]
+    raise BusinessError(f"The message {template.name} has no text yet. Nothing was sent. Write one.", "template_missing")

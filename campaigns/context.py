@@ -1,0 +1,352 @@
+"""What a text may say about a person and an order: plain dicts of words and addresses, in the recipient's language.
+
+Always there: shop, customer, message, links, delivery, parcels, points, reach, extra. Only where the message has it:
+order, review, coupon, request. A value that is not known is None, so that `{% if %}` hides it; nothing is guessed.
+"""
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+from babel.dates import format_date, format_skeleton
+from django.conf import settings
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from campaigns import consent, counted
+from campaigns.models import Message
+from campaigns.rendering import one_line
+from postpurchase import colours, links, money
+from reviews import asking
+from reviews.models import ReviewRequest
+from stores import public
+from stores.models import Coupon, Customer, Order, OrderLine, Shipment, Store
+
+LANGUAGES = {code: name for code, name in settings.LANGUAGES}
+_IN_LANGUAGE = {"en": "In English", "ro": "În română", "id": "Dalam bahasa Indonesia"}
+_REACH = ("phone", "whatsapp", "chat", "email", "hours")
+
+
+def language_of(customer: Customer, order: Order | None = None) -> str:
+    """The language to write in: the order's, else the customer's, else the store's, else English."""
+    for wanted in (order.language if order else "", customer.language, customer.store.language):
+        short = wanted.replace("_", "-").split("-")[0].lower()
+        if short in LANGUAGES:
+            return short
+    return "en"
+
+
+def build_context(
+    store: Store,
+    customer: Customer,
+    order: Order | None = None,
+    *,
+    message: Message,
+    language: str,
+    review_request: ReviewRequest | None = None,
+    coupon: Coupon | None = None,
+) -> dict[str, Any]:
+    """Everything the message may say. `message` may be unsaved (a preview): then no link is counted.
+
+    Reads the database a fixed number of times and writes the row behind the unsubscribe link; call it outside of
+    a transaction that may be rolled back.
+    """
+    brand = colours.brand(store.accent)
+    payload = message.context | (message.request.payload if message.request else {})
+    with translation.override(language):
+        context: dict[str, Any] = {
+            "shop": {
+                "name": one_line(store.name),
+                "url": _web(store.base_url),
+                "logo": _web(store.logo_url),
+                "reply_to": store.mail_reply_to or store.mail_from,
+                "accent": brand.light,
+                "accent_on": brand.on_light,
+                "accent_night": brand.night,
+                "accent_night_on": brand.on_night,
+                "address": [one_line(line) for line in store.postal_address.splitlines() if line.strip()],
+            },
+            "customer": {
+                "first_name": one_line(customer.first_name, length=40) or None,
+                "name": one_line(customer.name, length=80),
+                "email": customer.email,
+            },
+            "message": {"why": _why(store, order, message), "purpose": message.purpose, "klass": message.klass},
+            "links": _links(store, customer, message, language, review_request, payload),
+            "delivery": {"window": None, "label": _("Arriving"), "to": None},
+            "parcels": [],
+            "points": {"words": None},
+            "reach": _reach(store),
+            "extra": {key: value for key, value in payload.items() if isinstance(value, str | int | bool)},
+        }
+        if order:
+            parcels = list(order.shipments.all())
+            context["order"] = _order(store, order, language)
+            context["delivery"] = _delivery(store, order, parcels, language)
+            context["parcels"] = [_parcel(parcel) for parcel in parcels if parcel.number]
+            context["links"]["track"] = next((url for parcel in parcels if (url := _web(parcel.url))), None)
+        if review_request:
+            context["review"] = _review(review_request)
+        if coupon:
+            context["coupon"] = _coupon(store, coupon, language)
+    return context
+
+
+def _web(url: str) -> str | None:
+    """The address if it is one of the web; a `javascript:` or `data:` address from a shop's catalogue is none."""
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError:
+        return None
+    return url.strip() if parts.scheme in {"http", "https"} and parts.hostname else None
+
+
+def _day(at: datetime, store: Store, language: str) -> str:
+    return format_date(at.astimezone(store.tz).date(), "d MMM y", locale=language)
+
+
+def _why(store: Store, order: Order | None, message: Message) -> str:
+    shop = one_line(store.name)
+    if order and message.purpose == "review":
+        return _("You get this email because you bought from %(shop)s, order %(number)s. We remind you once at most.") % {
+            "shop": shop,
+            "number": order.number,
+        }
+    if order:
+        return _("You get this email because you placed order %(number)s on %(date)s.") % {
+            "number": order.number,
+            "date": _day(order.created_gmt, store, translation.get_language() or "en"),
+        }
+    if message.purpose == "loyalty":
+        return _("You get this email because you collect points at %(shop)s.") % {"shop": shop}
+    if message.purpose == "marketing":
+        return _("You get this email because you agreed to news and offers from %(shop)s.") % {"shop": shop}
+    return _("You get this email because you are a customer of %(shop)s.") % {"shop": shop}
+
+
+def _links(
+    store: Store,
+    customer: Customer,
+    message: Message,
+    language: str,
+    review_request: ReviewRequest | None,
+    payload: dict[str, Any],
+) -> dict[str, str | None]:
+    preferences = links.url("p", customer.pk, version=customer.link_version)
+    other = "en" if language == store.language else store.language
+    shop = _web(store.base_url)
+    review = asking.review_url(review_request) if review_request else None
+    reply = store.mail_reply_to or store.mail_from
+    fresh = payload.get("link")
+    confirm = payload.get("consent_event")
+    return {
+        "preferences": preferences,
+        "unsubscribe": consent.unsubscribe_url(store, customer, channel=message.channel, purpose=message.purpose)
+        if message.klass != "T"
+        else None,
+        "other_language": f"{preferences}?lang={other}",
+        "other_language_name": _IN_LANGUAGE.get(other, other),
+        "review": review,
+        "help": f"{review}#help" if review else (f"mailto:{reply}" if reply else preferences),
+        "shop": counted.url(message, place="shop", destination=shop) if shop and message.pk else shop,
+        "track": None,
+        "fresh": public.current_url(fresh["purpose"], fresh["row"]) if isinstance(fresh, dict) else None,
+        "confirm": links.url("d", confirm) if isinstance(confirm, int) else None,
+    }
+
+
+def _pieces(quantity: Decimal) -> str:
+    if quantity != quantity.to_integral_value():
+        return f"{quantity.normalize():f}"
+    return ngettext("%(n)d piece", "%(n)d pieces", int(quantity)) % {"n": int(quantity)}
+
+
+def _line_image(line: OrderLine) -> str | None:
+    return _web(line.image_url) or (_web(line.product.image_url) if line.product else None)
+
+
+def _order(store: Store, order: Order, language: str) -> dict[str, Any]:
+    def show(amount: Decimal) -> str:
+        return money.show(amount, order.currency, store.language)
+
+    gross = _gross(order)
+    items, goods = [], Decimal(0)
+    for line in order.lines.select_related("product").order_by("pk"):
+        amount = gross["lines"].get(line.woo_id, line.subtotal)
+        goods += amount
+        name = one_line(line.name, length=120)
+        items.append(
+            {
+                "name": name,
+                "pieces": _pieces(line.quantity),
+                "total": show(amount),
+                "image": _line_image(line),
+                "alt": name,
+                "url": _web(line.product.permalink) if line.product else None,
+            }
+        )
+    rows = [(_("Discount"), -gross["discount"]), (_("Delivery"), gross["shipping"]), (_("Tax"), gross["tax"])]
+    # Whatever else the shop put on the order (fees, gift wrapping): the column adds up, or the receipt is wrong.
+    rows.append((_("Fees"), order.total - goods - sum(amount for _label, amount in rows)))
+    due = order.paid_gmt is None
+    return {
+        "number": one_line(order.number, length=40),
+        "date": _day(order.created_gmt, store, language),
+        "items": items,
+        "pictures": any(item["image"] for item in items),
+        "lines": [{"label": label, "amount": show(amount)} for label, amount in rows if amount],
+        "total": show(order.total),
+        "total_label": _total_label(order),
+        "is_paid": not due,
+        "cash_due": show(order.total) if order.payment_method == "cod" else None,
+        "transfer_due": show(order.total) if due and order.payment_method == "bacs" else None,
+    }
+
+
+def _gross(order: Order) -> dict[str, Any]:
+    """Amounts as the shop showed them: with tax inside where it prices so, else apart with a line of its own."""
+    raw = order.raw if isinstance(order.raw, dict) else {}
+    if not raw.get("prices_include_tax"):
+        return {"lines": {}, "discount": order.discount, "shipping": order.shipping, "tax": order.tax}
+
+    def both(body: dict[str, Any], one: str, two: str) -> Decimal:
+        return money.parse(body.get(one) or "0") + money.parse(body.get(two) or "0")
+
+    return {
+        "lines": {line["id"]: both(line, "subtotal", "subtotal_tax") for line in raw.get("line_items", [])},
+        "discount": both(raw, "discount_total", "discount_tax"),
+        "shipping": both(raw, "shipping_total", "shipping_tax"),
+        "tax": Decimal(0),
+    }
+
+
+def _total_label(order: Order) -> str:
+    if order.payment_method == "cod":
+        return _("To pay at the door")
+    if order.paid_gmt is None:
+        return _("Total")
+    how = one_line(order.payment_title, length=60)
+    return _("Paid: %(how)s") % {"how": how} if how else _("Paid")
+
+
+def _delivery(store: Store, order: Order, parcels: list[Shipment], language: str) -> dict[str, str | None]:
+    promised = [(p.promised_from, p.promised_to) for p in parcels if p.promised_from and p.promised_to]
+    if promised:
+        span: tuple[date, date] | None = (min(a for a, _b in promised), max(b for _a, b in promised))
+    else:
+        span = _span_by_table(store, order)
+    shipping = order.raw.get("shipping") if isinstance(order.raw, dict) else None
+    place = shipping if isinstance(shipping, dict) else {}
+    who = one_line(f"{place.get('first_name', '')} {place.get('last_name', '')}", length=80)
+    city = one_line(str(place.get("city", "")), length=60)
+    to = ", ".join(part for part in (who, city) if part)
+    return {
+        "window": window_words(*span, language) if span else None,
+        "label": _("Arriving"),
+        "to": _("to %(who)s") % {"who": to} if to else None,
+    }
+
+
+def _span_by_table(store: Store, order: Order) -> tuple[date, date] | None:
+    """The merchant's own table of working days, or nothing: a guess would be a promise."""
+    days = store.delivery_days.get(order.shipping_method) if order.shipping_method else None
+    if not isinstance(days, dict) or not {"min", "max"} <= days.keys():
+        return None
+    start = (order.paid_gmt or order.created_gmt).astimezone(store.tz).date()
+    handling = store.handling_days
+    return _working_days(start, handling + int(days["min"])), _working_days(start, handling + int(days["max"]))
+
+
+def _working_days(start: date, days: int) -> date:
+    at = start
+    while days > 0:
+        at += timedelta(days=1)
+        days -= at.weekday() < 5
+    return at
+
+
+def window_words(first: date, last: date, language: str) -> str:
+    """ "Tue 24 to Thu 26 Nov", "marți 24 și joi 26 nov."; one day stands alone."""
+    weekday = "EEE" if language == "en" else "EEEE"
+    end = format_date(last, f"{weekday} d MMM", locale=language)
+    if first == last:
+        return end
+    start = format_date(first, f"{weekday} d" if first.month == last.month else f"{weekday} d MMM", locale=language)
+    return _("%(first)s to %(last)s") % {"first": start, "last": end}
+
+
+def _parcel(parcel: Shipment) -> dict[str, str | None]:
+    words = _("Parcel %(number)s with %(carrier)s") if parcel.carrier else _("Parcel %(number)s")
+    return {
+        "words": words % {"number": one_line(parcel.number), "carrier": one_line(parcel.carrier)},
+        "url": _web(parcel.url),
+    }
+
+
+def _reach(store: Store) -> list[dict[str, str | None]]:
+    words = {
+        "phone": _("Phone"),
+        "whatsapp": _("WhatsApp"),
+        "chat": _("Chat"),
+        "email": _("Email"),
+        "hours": _("Hours"),
+    }
+    rows = []
+    for key in _REACH:
+        value = one_line(str(store.reach_us.get(key) or ""))
+        if not value:
+            continue
+        digits = "".join(part for part in value if part.isdigit())
+        url = {"phone": f"tel:+{digits}", "whatsapp": f"https://wa.me/{digits}", "email": f"mailto:{value}"}.get(key)
+        rows.append({"label": words[key], "value": value, "url": url or _web(value)})
+    return rows
+
+
+def _review(request: ReviewRequest) -> dict[str, Any]:
+    url = asking.review_url(request)
+    return {
+        "url": url,
+        "items": [
+            {
+                "name": (name := one_line(item.name, length=120)),
+                "image": _web(item.image_url),
+                "alt": name,
+                "url": f"{url}#i{item.line.woo_id}",
+                "stars": [
+                    {
+                        "value": value,
+                        "url": f"{star}#i{item.line.woo_id}",
+                        "title": _("%(n)d of 5 for %(name)s") % {"n": value, "name": name},
+                    }
+                    for value, star in enumerate(asking.star_urls(request, item), 1)
+                ],
+            }
+            for item in asking.pending_items(request)
+        ],
+    }
+
+
+def _coupon(store: Store, coupon: Coupon, language: str) -> dict[str, str | None]:
+    worth = (
+        f"{coupon.amount.normalize():f} %"
+        if coupon.kind == "percent"
+        else money.show(coupon.amount, store.currency, store.language)
+    )
+    conditions = []
+    if coupon.minimum:
+        least = money.show(coupon.minimum, store.currency, store.language)
+        conditions.append(_("From an order of %(amount)s.") % {"amount": least})
+    if coupon.expires_on:
+        until = format_date(coupon.expires_on, "d MMM y", locale=language)
+        conditions.append(_("Valid until %(date)s.") % {"date": until})
+    if coupon.emails:
+        conditions.append(_("Works with this email address."))
+    return {
+        "code": coupon.code,
+        "worth": worth,
+        "worth_words": _("%(worth)s off your order") % {"worth": worth},
+        "until": format_date(coupon.expires_on, "d MMM y", locale=language) if coupon.expires_on else None,
+        "conditions": " ".join(conditions) or None,
+    }

@@ -1,0 +1,58 @@
+"""From a saved text and a context to the mail of one person."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from campaigns import content, liquid
+from campaigns.layout import HTML_LIMIT
+from campaigns.models import MessageTemplate, TemplateVersion
+from postpurchase.errors import BusinessError
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_BIDI = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069\u061c]")
+SUBJECT_LENGTH = 200
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What is handed to a channel. `subject` and `preheader` are one line each."""
+
+    subject: str
+    preheader: str
+    html: str
+    text: str
+
+
+def one_line(value: str, *, length: int = SUBJECT_LENGTH) -> str:
+    """Safe in a header: no line breaks, no control or direction characters, no more than `length` characters."""
+    return " ".join(_BIDI.sub("", _CONTROL.sub(" ", value)).split())[:length]
+
+
+def render(content_: TemplateVersion | MessageTemplate, context: Mapping[str, Any], *, language: str) -> Rendered:
+    """Fill a message for one person; a template gives its newest version in the language (else the store's, else English).
+
+    BusinessError: `template_variable`, `template_limit`, `template_missing`, `message_too_large`; nothing was sent.
+    """
+    version = content_ if isinstance(content_, TemplateVersion) else content.version_for(content_, language)
+    text = liquid.fill(version.text, context, part="text")
+    html = liquid.fill(version.html, context, part="html")
+    if len(html.encode()) > HTML_LIMIT:
+        raise BusinessError(
+            "The message is larger than 100 KB, and mail programs would cut it. Nothing was sent. "
+            "Take blocks or words out of the template.",
+            "message_too_large",
+        )
+    return Rendered(
+        subject=one_line(liquid.fill(version.subject, context, part="subject")),
+        preheader=one_line(liquid.fill(version.preheader, context, part="preheader")),
+        html=html,
+        text=_tidy(text),
+    )
+
+
+def _tidy(text: str) -> str:
+    """No trailing blanks, no more than one empty line in a row."""
+    lines = "\n".join(line.rstrip() for line in text.splitlines())
+    return re.sub(r"\n{3,}", "\n\n", lines).strip() + "\n"
