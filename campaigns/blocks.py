@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from postpurchase.errors import BusinessError
 
 FONT = "system-ui,'Segoe UI',Roboto,'Noto Sans',Arial,sans-serif"
+_SLOT = re.compile(r"qz(\d{4})zq")
 _LIQUID = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 
 
@@ -41,9 +42,23 @@ class Slots:
         """Our own markup: Liquid held, the rest as it is."""
         return _LIQUID.sub(lambda found: self.raw(found.group()), source)
 
+    def hide_raw(self, mjml: str) -> str:
+        """Table rows and loops of ours pass the compiler unread."""
+        return re.sub(
+            r"<mj-raw>(.*?)</mj-raw>",
+            lambda found: f"<mj-raw>{self.raw(found.group(1))}</mj-raw>",
+            mjml,
+            flags=re.DOTALL,
+        )
+
     def restore(self, compiled: str) -> str:
-        """Liquid back in its places."""
-        return re.sub(r"qz(\d{4})zq", lambda found: self._held[int(found.group(1))], compiled)
+        """Everything back in its place; what is held may hold more."""
+        while "qz" in compiled and (changed := _SLOT.sub(self._of, compiled)) != compiled:
+            compiled = changed
+        return compiled
+
+    def _of(self, found: re.Match[str]) -> str:
+        return self._held[int(found.group(1))]
 
 
 Built = tuple[str, str]
@@ -182,7 +197,11 @@ def _stars(block: Block, slots: Slots) -> Built:
         'style="display:inline-block;padding:11px 0;color:{{ shop.accent }};text-decoration:underline">'
         f"{rate}</a></td></tr>{{% endfor %}}"
     )
-    text = "{% for item in review.items %}{{ item.name }}\n" + _("Rate it from 1 to 5:") + " {{ item.url }}\n\n{% endfor %}"
+    text = (
+        "{% for item in review.items %}{{ item.name }}\n"
+        + _("Rate it from 1 to 5:")
+        + " {{ item.url }}\n\n{% endfor %}"
+    )
     return f"<mj-raw>{rows}</mj-raw>", text
 
 
@@ -222,7 +241,7 @@ def _coupon(block: Block, slots: Slots) -> Built:
         '<table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0"><tr>'
         '<td class="well" align="center" style="background-color:#F6F6F4;border-radius:6px;padding:20px 16px">'
         f'<span class="t2" style="{_style(14, 22, "#4F565E")}">{{{{ coupon.worth_words }}}}</span><br />'
-        "<span class=\"t1\" style=\"font-family:ui-monospace,Menlo,Consolas,monospace;font-size:24px;line-height:36px;"
+        '<span class="t1" style="font-family:ui-monospace,Menlo,Consolas,monospace;font-size:24px;line-height:36px;'
         'font-weight:600;letter-spacing:1px;color:#1F2328">{{ coupon.code }}</span>'
         f'{{% if coupon.conditions %}}<br /><span class="t2" style="{_style(14, 22, "#4F565E")}">'
         "{{ coupon.conditions }}</span>{% endif %}</td></tr></table>"
@@ -265,7 +284,9 @@ def _link(block: Block, slots: Slots) -> Built:
 
 
 def _divider(block: Block, slots: Slots) -> Built:
-    html = '<mj-divider css-class="pad dv" padding="20px 32px 8px" border-width="1px" border-color="#DCDCD7"></mj-divider>'
+    html = (
+        '<mj-divider css-class="pad dv" padding="20px 32px 8px" border-width="1px" border-color="#DCDCD7"></mj-divider>'
+    )
     return html, "--"
 
 

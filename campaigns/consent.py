@@ -93,7 +93,9 @@ def suppress(store: Store, email: str, *, reason: str) -> bool:
     """Never write to the address again ("bounce", "complaint", "erased"). False when that was so already."""
     if reason not in _SUPPRESSED:
         raise ValueError(f"unknown reason {reason!r}")
-    return Suppression.objects.get_or_create(store=store, address_key=address_key(email), defaults={"reason": reason})[1]
+    return Suppression.objects.get_or_create(store=store, address_key=address_key(email), defaults={"reason": reason})[
+        1
+    ]
 
 
 def set_consent(

@@ -80,4 +80,6 @@ def version_for(template: MessageTemplate, language: str) -> TemplateVersion:
     for wanted in (language, language.split("-")[0], template.store.language, "en"):
         if wanted in newest:
             return newest[wanted]
-    raise BusinessError(f"The message {template.name} has no text yet. Nothing was sent. Write one.", "template_missing")
+    raise BusinessError(
+        f"The message {template.name} has no text yet. Nothing was sent. Write one.", "template_missing"
+    )

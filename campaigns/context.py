@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
-from babel.dates import format_date, format_skeleton
+from babel.dates import format_date
 from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -24,7 +24,7 @@ from reviews.models import ReviewRequest
 from stores import public
 from stores.models import Coupon, Customer, Order, OrderLine, Shipment, Store
 
-LANGUAGES = {code: name for code, name in settings.LANGUAGES}
+LANGUAGES = dict(settings.LANGUAGES)
 _IN_LANGUAGE = {"en": "In English", "ro": "În română", "id": "Dalam bahasa Indonesia"}
 _REACH = ("phone", "whatsapp", "chat", "email", "hours")
 
@@ -79,7 +79,8 @@ def build_context(
             "parcels": [],
             "points": {"words": None},
             "reach": _reach(store),
-            "extra": {key: value for key, value in payload.items() if isinstance(value, str | int | bool)},
+            "extra": {"reference": None}
+            | {key: value for key, value in payload.items() if isinstance(value, str | int | bool)},
         }
         if order:
             parcels = list(order.shipments.all())
@@ -110,19 +111,21 @@ def _day(at: datetime, store: Store, language: str) -> str:
 def _why(store: Store, order: Order | None, message: Message) -> str:
     shop = one_line(store.name)
     if order and message.purpose == "review":
-        return _("You get this email because you bought from %(shop)s, order %(number)s. We remind you once at most.") % {
+        return _(
+            "You get this email because you bought from %(shop)s, order %(number)s. We remind you once at most."
+        ) % {
             "shop": shop,
             "number": order.number,
-        }
-    if order:
-        return _("You get this email because you placed order %(number)s on %(date)s.") % {
-            "number": order.number,
-            "date": _day(order.created_gmt, store, translation.get_language() or "en"),
         }
     if message.purpose == "loyalty":
         return _("You get this email because you collect points at %(shop)s.") % {"shop": shop}
     if message.purpose == "marketing":
         return _("You get this email because you agreed to news and offers from %(shop)s.") % {"shop": shop}
+    if order:
+        return _("You get this email because you placed order %(number)s on %(date)s.") % {
+            "number": order.number,
+            "date": _day(order.created_gmt, store, translation.get_language() or "en"),
+        }
     return _("You get this email because you are a customer of %(shop)s.") % {"shop": shop}
 
 
@@ -306,8 +309,11 @@ def _reach(store: Store) -> list[dict[str, str | None]]:
 
 def _review(request: ReviewRequest) -> dict[str, Any]:
     url = asking.review_url(request)
+    items = asking.pending_items(request)
     return {
         "url": url,
+        "items_words": ngettext("%(n)d item", "%(n)d items", len(items)) % {"n": len(items)},
+        "points_words": None,
         "items": [
             {
                 "name": (name := one_line(item.name, length=120)),
@@ -323,7 +329,7 @@ def _review(request: ReviewRequest) -> dict[str, Any]:
                     for value, star in enumerate(asking.star_urls(request, item), 1)
                 ],
             }
-            for item in asking.pending_items(request)
+            for item in items
         ],
     }
 

@@ -118,7 +118,7 @@ def compile_blocks(language: str, subject: str, preheader: str, blocks: Sequence
         "</mj-body></mjml>"
     )
     try:
-        html = slots.restore(mjml2html(source))
+        html = slots.restore(mjml2html(slots.hide_raw(source)))
     except ValueError as error:
         raise BusinessError(
             f"The message could not be laid out: {error}. Nothing was saved. Check the blocks for unclosed tags.",

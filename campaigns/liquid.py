@@ -35,7 +35,7 @@ def _capped_range(self: RangeLiteral, context: Any) -> range:
     return span
 
 
-RangeLiteral.evaluate = _capped_range
+RangeLiteral.evaluate = _capped_range  # type: ignore[method-assign]
 
 
 def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -86,7 +86,7 @@ def check(source: str, *, where: str) -> frozenset[str]:
         return frozenset(_parse(source, "text").analyze().globals)
     except LiquidError as error:
         raise BusinessError(
-            f"{where}, line {_line(error)}: {_words(error)}. Nothing was saved. Correct that line and save again.",
+            f"{where}, line {_line(error, source)}: {_words(error)}. Nothing was saved. Correct that line and save again.",
             "template_syntax",
         ) from error
 
@@ -102,13 +102,13 @@ def fill(source: str, context: Mapping[str, Any], *, part: str) -> str:
         return _parse(source, part).render(**context)
     except UndefinedError as error:
         raise BusinessError(
-            f"The {part}, line {_line(error)}: {_words(error)}. Nothing was sent. "
+            f"The {part}, line {_line(error, source)}: {_words(error)}. Nothing was sent. "
             "Take the variable out of the template, or use it only where the message has it.",
             "template_variable",
         ) from error
     except (LiquidError, RecursionError, ValueError, ArithmeticError) as error:
         raise BusinessError(
-            f"The {part}, line {_line(error)}: {_words(error)}. Nothing was sent. Simplify the template.",
+            f"The {part}, line {_line(error, source)}: {_words(error)}. Nothing was sent. Simplify the template.",
             "template_limit",
         ) from error
 
@@ -127,11 +127,11 @@ def _plain(value: Any, depth: int = 0) -> None:
         raise TypeError(f"{type(value).__name__} may not go into a template")
 
 
-def _line(error: BaseException) -> int | str:
+def _line(error: BaseException, source: str) -> int:
     token = getattr(error, "token", None)
-    if token is None:
-        return "?"
-    return int(token.source.count("\n", 0, max(token.start_index, 0)) + 1)
+    # A tag that never ends has no place: it is missing at the end.
+    known = token is not None and token.start_index >= 0
+    return (token.source.count("\n", 0, token.start_index) if known else source.count("\n")) + 1
 
 
 def _words(error: BaseException) -> str:

@@ -28,6 +28,7 @@ LIFETIMES: dict[str, timedelta | None] = {
     "p": None,  # preferences
     "u": None,  # one-click unsubscribe
     "c": None,  # counted link
+    "d": timedelta(days=30),  # double opt-in: "yes, it was me"
     "s": timedelta(days=90),  # survey
     "g": timedelta(days=30),  # gift card
 }
