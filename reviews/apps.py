@@ -6,3 +6,9 @@ class ReviewsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register with the registries below."""
+        from postpurchase import queue
+        from reviews import handlers, moderation, publishing
+
+        publishing.register()
+        handlers.register_fields()
+        queue.register_tick("auto-publish reviews", moderation.publish_due)

@@ -1,6 +1,6 @@
 """Asking a buyer for reviews: once for each order, only for what can be reviewed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -110,7 +110,7 @@ def note_answered(request: ReviewRequest) -> None:
         request.save(update_fields=["state", "answered_at"])
 
 
-def fully_reviewed_orders(order_ids: Sequence[int]) -> set[int]:
+def fully_reviewed_orders(order_ids: Collection[int]) -> set[int]:
     """Of the given orders those whose request is answered in full."""
     return set(
         ReviewRequest.objects.filter(order_id__in=order_ids, state=ReviewRequest.State.ANSWERED).values_list(

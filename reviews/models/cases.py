@@ -44,6 +44,8 @@ class Case(models.Model):
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     language = models.CharField(max_length=8, blank=True)
     opened_at = models.DateTimeField(default=clock.now)
+    # How often we thought it solved; each time is a fact of its own.
+    resolutions = models.PositiveSmallIntegerField(default=0)
     resolved_at = models.DateTimeField(null=True, blank=True)
     confirmed_at = models.DateTimeField(null=True, blank=True)
 
