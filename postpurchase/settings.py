@@ -16,7 +16,22 @@ env = environ.Env()
 if (VAR_DIR / "env").exists():
     env.read_env(str(VAR_DIR / "env"))
 
-DEBUG = env.bool("DEBUG", default=False)
+_TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0", ""}
+
+
+def _refuse(name: str, wanted: str) -> ImproperlyConfigured:
+    """The value itself is not repeated: it may hold a password, and this text goes to logs."""
+    return ImproperlyConfigured(f"{name} is not {wanted}. Nothing was started. See docs/operator.md, section Settings.")
+
+
+def _bool(name: str, *, default: bool) -> bool:
+    text = env.str(name, default="true" if default else "false").strip().lower()
+    if text not in _TRUE | _FALSE:
+        raise _refuse(name, "true or false")
+    return text in _TRUE
+
+
+DEBUG = _bool("DEBUG", default=False)
 
 
 def _required(name: str, *, development: str) -> str:
@@ -46,12 +61,10 @@ LINK_KEYS = _list("LINK_KEYS", development="insecure-development-link-key", requ
 
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 _public = urlsplit(PUBLIC_URL)
-if _public.scheme not in {"http", "https"} or not _public.hostname or _public.path:
-    raise ImproperlyConfigured(
-        f"PUBLIC_URL is {PUBLIC_URL!r}; it must be the address of this site as the outside sees it, "
-        "such as https://after.example.com, without a path. Nothing was started."
-    )
-ALLOWED_HOSTS = [_public.hostname, *_list("EXTRA_HOSTS")] + (["127.0.0.1", "localhost", "testserver"] if DEBUG else [])
+if _public.scheme not in {"http", "https"} or not _public.hostname or _public.path or _public.query:
+    raise _refuse("PUBLIC_URL", "the address of this site without a path, such as https://after.example.com")
+# Health is asked for on the machine itself.
+ALLOWED_HOSTS = [_public.hostname, "127.0.0.1", "localhost", *_list("EXTRA_HOSTS"), *(["testserver"] if DEBUG else [])]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if _public.scheme == "https" else []
 # Hosts in private ranges that outgoing calls may reach (a shop in the same network); merchants cannot change this.
 ALLOWED_PRIVATE_HOSTS = _list("ALLOWED_PRIVATE_HOSTS")
@@ -142,7 +155,15 @@ TEMPLATES: list[dict[str, Any]] = [
 ]
 COTTON_DIR = "components"
 
-_database = env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'postpurchase.sqlite3'}")
+_DATABASE_URL = env.str("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'postpurchase.sqlite3'}")
+try:
+    if urlsplit(_DATABASE_URL).scheme not in {"sqlite", "postgres", "postgresql"}:
+        raise ValueError
+    _database = env.db_url_config(_DATABASE_URL)
+    if not _database["NAME"]:
+        raise ValueError
+except ValueError as error:
+    raise _refuse("DATABASE_URL", "sqlite:////path/to/file or postgres://user:password@host:5432/name") from error
 if _database["ENGINE"].endswith("sqlite3"):
     # WAL alone makes read-then-write transactions fail under several writers; IMMEDIATE takes the lock first.
     _database["OPTIONS"] = {
@@ -161,6 +182,8 @@ DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.str("REDIS_URL", default="")
+if REDIS_URL and urlsplit(REDIS_URL).scheme not in {"redis", "rediss", "unix"}:
+    raise _refuse("REDIS_URL", "redis://host:6379/0")
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
     if REDIS_URL
@@ -225,7 +248,9 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
-X_FRAME_OPTIONS = "SAMEORIGIN"  # the mail preview shows a message in a sandboxed frame of this site
+# The mail preview shows a message in a sandboxed frame of this site.
+X_FRAME_OPTIONS = "SAMEORIGIN"
+SILENCED_SYSTEM_CHECKS = ["security.W019"]
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -263,7 +288,10 @@ IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
 # Mail of the whole installation; a store may set its own. The demo's inbox is the default in DEBUG.
 EMAIL_URL = env.str("EMAIL_URL", default="")
 if EMAIL_URL:
-    vars().update(env.email_url_config(EMAIL_URL))
+    try:
+        vars().update(env.email_url_config(EMAIL_URL))
+    except (ValueError, KeyError, ImproperlyConfigured) as error:
+        raise _refuse("EMAIL_URL", "a mail address such as smtp+tls://user:password@host:587") from error
 else:
     EMAIL_BACKEND = "campaigns.channels.email.InboxBackend" if DEBUG else "django.core.mail.backends.smtp.EmailBackend"
 DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", default=f"postpurchase@{_public.hostname}")
@@ -286,10 +314,12 @@ Q_CLUSTER = {
     "max_rss": 400_000,
     "poll": 0.5,
     "label": "Worker",
-    "ALT_CLUSTERS": {"sync": {"workers": 1, "timeout": 180, "retry": 600}},
+    "ALT_CLUSTERS": {"sync": {"workers": 1, "queue_limit": 1, "timeout": 180, "retry": 600}},
 }
 
-LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
+if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+    raise _refuse("LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
