@@ -4,7 +4,8 @@ POST   /_control/clock                {"now": ISO} or {"advance": seconds | {"da
 POST   /_control/faults               one or a list of {"match": {"method", "path", "nth"}, "do": kind, "times", ...}
 DELETE /_control/faults
 POST   /_control/orders               the keywords of storefront.place_order
-POST   /_control/orders/<id>/<act>    act: pay, ship, deliver, complete, cancel, refund, with their keywords
+POST   /_control/orders/<id>/<act>    pay, ship, deliver, complete, cancel, refund, trash, untrash, with their keywords
+POST   /_control/customers            {"email", "role", "first_name", ...}
 POST   /_control/webhooks/run         {"drop", "shuffle", "repeat"}
 GET    /_control/requests             DELETE forgets them
 GET    /_control/state
@@ -31,6 +32,8 @@ _DOERS: dict[str, Callable[..., Any]] = {
     "ship": storefront.ship,
     "deliver": storefront.deliver,
     "refund": storefront.refund,
+    "trash": storefront.trash,
+    "untrash": storefront.untrash,
 }
 
 
@@ -92,6 +95,8 @@ def _answer(store: Store, app: App, request: Request) -> Any:
 
 
 def _act(store: Store, path: str, given: dict[str, Any]) -> Any:
+    if path == "customers":
+        return storefront.register(store, **given)
     if path == "orders":
         return storefront.place_order(store, **given)
     match = re.fullmatch(r"orders/(\d+)/(\w+)", path)

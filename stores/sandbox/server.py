@@ -212,6 +212,10 @@ class Sandbox:
         """An order through the checkout; see storefront.place_order. Raises CouponRefused, NotFound."""
         return self._do(storefront.place_order, **details)
 
+    def register(self, email: str, *, role: str = "customer", **details: Any) -> Body:
+        """An account, as made in the shop. Raises RestError for a bad or taken address."""
+        return self._do(storefront.register, email=email, role=role, **details)
+
     def pay(self, id: int, **details: Any) -> Body:
         return self._do(storefront.pay, id, **details)
 
@@ -227,6 +231,12 @@ class Sandbox:
 
     def cancel(self, id: int) -> Body:
         return self._do(storefront.move, id, "cancelled")
+
+    def trash(self, id: int) -> Body:
+        return self._do(storefront.trash, id)
+
+    def untrash(self, id: int) -> Body:
+        return self._do(storefront.untrash, id)
 
     def refund(self, id: int, amount: str | Decimal | None = None, **details: Any) -> Body:
         """Refunds the amount, or all that is left; returns the refund."""

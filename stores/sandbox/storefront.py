@@ -141,6 +141,11 @@ def _shipping(store: Store, home: Address, given: str | Decimal | None, items: S
     return [{"method_title": "Courier", "total": Decimal(price) / divisor}]
 
 
+def register(store: Store, *, email: str, role: str = "customer", **given: Any) -> Body:
+    """An account made outside the API. Of people who are no customers, only the making is told. Raises RestError."""
+    return customers.register(store, {"email": email, **given}, role=role)
+
+
 def pay(store: Store, id: int, *, transaction_id: str = "") -> Body:
     """The money has come: the order is in processing, with a date paid."""
     body = _order(store, id)
@@ -201,6 +206,23 @@ def move(store: Store, id: int, status: str) -> Body:
     body = _order(store, id)
     orders.set_status(store, body, status)
     return orders.save(store, body)
+
+
+def trash(store: Store, id: int) -> Body:
+    """The merchant throws the order away."""
+    orders.trash(store, _order(store, id))
+    return _order(store, id)
+
+
+def untrash(store: Store, id: int) -> Body:
+    """The merchant takes it out of the trash again, which, unlike a write over the API, is told."""
+    body = _order(store, id)
+    status = next((one["value"] for one in body["meta_data"] if one["key"] == "_wp_trash_meta_status"), "wc-pending")
+    store.unmark_trashed(body)
+    body["status"] = str(status).removeprefix("wc-")
+    orders.save(store, body, news=False)
+    store.emit("order.restored", id)
+    return body
 
 
 def refund(

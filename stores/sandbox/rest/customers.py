@@ -66,7 +66,7 @@ def _check_email(store: Store, email: str, *, own_id: int = 0) -> None:
         )
 
 
-def register(store: Store, given: Body) -> Body:
+def register(store: Store, given: Body, *, role: str = "customer") -> Body:
     """A new account, with its news. Raises RestError for a bad or taken address."""
     email = str(given["email"])
     _check_email(store, email)
@@ -75,6 +75,7 @@ def register(store: Store, given: Body) -> Body:
         site=store.site,
         id=store.new_id("customer"),
         email=email,
+        role=role,
         username=str(given.get("username") or email.partition("@")[0]),
         created=now,
         modified=now,
@@ -86,7 +87,8 @@ def register(store: Store, given: Body) -> Body:
     )
     store.save("customer", body, touch=False)
     store.emit("customer.created", body["id"])
-    store.emit("customer.updated", body["id"])
+    if role == "customer":
+        store.emit("customer.updated", body["id"])
     return body
 
 
