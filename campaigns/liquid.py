@@ -130,8 +130,9 @@ def _plain(value: Any, depth: int = 0) -> None:
 def _line(error: BaseException, source: str) -> int:
     token = getattr(error, "token", None)
     # A tag that never ends has no place: it is missing at the end.
-    known = token is not None and token.start_index >= 0
-    return (token.source.count("\n", 0, token.start_index) if known else source.count("\n")) + 1
+    if token is None or token.start_index < 0:
+        return source.count("\n") + 1
+    return int(token.source.count("\n", 0, token.start_index)) + 1
 
 
 def _words(error: BaseException) -> str:

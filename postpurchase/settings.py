@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import environ
 from csp.constants import NONCE, NONE, SELF
@@ -287,13 +287,21 @@ IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
 
 # Mail of the whole installation; a store may set its own. The demo's inbox is the default in DEBUG.
 EMAIL_URL = env.str("EMAIL_URL", default="")
-if EMAIL_URL:
+if EMAIL_URL.startswith("anymail+"):
+    # anymail+postmark://?server_token=...: the provider's name, its settings as the query.
+    _provider = urlsplit(EMAIL_URL)
+    EMAIL_BACKEND = f"anymail.backends.{_provider.scheme.removeprefix('anymail+').replace('-', '_')}.EmailBackend"
+    ANYMAIL = {
+        f"{_provider.scheme.removeprefix('anymail+').replace('-', '_')}_{name}".upper(): value
+        for name, value in parse_qsl(_provider.query)
+    }
+elif EMAIL_URL:
     try:
         vars().update(env.email_url_config(EMAIL_URL))
     except (ValueError, KeyError, ImproperlyConfigured) as error:
         raise _refuse("EMAIL_URL", "a mail address such as smtp+tls://user:password@host:587") from error
 else:
-    EMAIL_BACKEND = "campaigns.channels.email.InboxBackend" if DEBUG else "django.core.mail.backends.smtp.EmailBackend"
+    EMAIL_BACKEND = "campaigns.channels.inbox.InboxBackend" if DEBUG else "django.core.mail.backends.smtp.EmailBackend"
 DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", default=f"postpurchase@{_public.hostname}")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
