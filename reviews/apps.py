@@ -11,4 +11,5 @@ class ReviewsConfig(AppConfig):
 
         publishing.register()
         handlers.register_fields()
+        handlers.register_links()
         queue.register_tick("auto-publish reviews", moderation.publish_due)

@@ -1,6 +1,9 @@
 """Help cases: opened by shoppers in one step, worked by the shop, closed for good by the shopper's own word."""
 
 from collections.abc import Collection, Sequence
+from datetime import timedelta
+from math import ceil
+from statistics import median
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -12,10 +15,12 @@ from reviews import photos
 from reviews.models import Case, CaseMessage, ReviewRequest
 from reviews.submission import clean
 from stores import audit, events
-from stores.models import Customer, Order, User
+from stores.models import Customer, Order, Store, User
 from stores.outgoing import request_message
 
 MAX_TEXT = 5000
+# The reply time that is promised is the store's own, and only when there is something to reckon it from.
+REPLY_SPAN, REPLY_LEAST = timedelta(days=90), 5
 
 
 def help_url(order: Order) -> str:
@@ -211,3 +216,13 @@ def customers_with_open_case(customer_ids: Collection[int]) -> set[int]:
 
 def _open_cases() -> QuerySet[Case]:
     return Case.objects.filter(state=Case.State.OPEN)
+
+
+def usual_hours(store: Store) -> int | None:
+    """The store's own median of hours from opening to resolving over 90 days, rounded up; None below 5 cases."""
+    recent = Case.objects.filter(store=store, resolved_at__isnull=False, opened_at__gte=clock.now() - REPLY_SPAN)
+    times = recent.order_by("-pk").values_list("opened_at", "resolved_at")[:200]
+    seconds = [int((resolved - opened).total_seconds()) for opened, resolved in times if resolved]
+    if len(seconds) < REPLY_LEAST:
+        return None
+    return max(1, ceil(median(seconds) / 3600))
