@@ -185,8 +185,9 @@ def _write(moves: Sequence[_Move]) -> None:
     StepRun.objects.bulk_create([run for move in moves for run in move.runs], ignore_conflicts=True)
     Message.objects.bulk_create([message for move in moves for message in move.messages], ignore_conflicts=True)
     meta = Enrolment._meta
-    fields = [meta.get_field(name) for name in _COLUMNS]
-    key, token = meta.get_field("id"), meta.get_field("lease_token")
+    columns = {each.name: each for each in meta.concrete_fields}
+    fields = [columns[name] for name in _COLUMNS]
+    key, token = columns["id"], columns["lease_token"]
     now = clock.now()
     changes = []
     for move in moves:

@@ -21,14 +21,15 @@ def subscribe() -> None:
         events.subscribe(name, f"campaigns.triggers.{name}", enrol)
 
 
-def enrol(event: Event) -> int:
-    """Enter the person of this event into every flow that it starts; how many flows that were.
+def enrol(event: Event) -> None:
+    """Enter the person of this event into every flow that it starts.
 
     The same fact again, or a second fact for which the flow says once, enters nobody. Historic facts never do.
     """
     if event.historic or event.customer is None or event.customer.erased_at:
-        return 0
-    return sum(_enter(flow, event) for flow in _started_by(event))
+        return
+    for flow in _started_by(event):
+        _enter(flow, event)
 
 
 def _started_by(event: Event) -> Iterable[Flow]:
@@ -40,7 +41,7 @@ def _started_by(event: Event) -> Iterable[Flow]:
     ]
 
 
-def _enter(flow: Flow, event: Event) -> bool:
+def _enter(flow: Flow, event: Event) -> None:
     assert flow.live is not None
     assert event.customer is not None
     definition = definitions.parse(flow.live.definition)
@@ -48,9 +49,9 @@ def _enter(flow: Flow, event: Event) -> bool:
     if definition.where and not conditions.matches(
         definition.where, Subject(event.store, event.customer, event.order, started)
     ):
-        return False
+        return
     held_back = _is_held_back(flow, definition, event.customer.pk)
-    _, new = Enrolment.objects.get_or_create(
+    Enrolment.objects.get_or_create(
         store_id=event.store_id,
         key=f"{flow.pk}:{_scope(definition, event)}",
         defaults={
@@ -70,7 +71,6 @@ def _enter(flow: Flow, event: Event) -> bool:
             "priority": TRANSACTIONAL if flow.klass == "T" else MARKETING,
         },
     )
-    return new
 
 
 def _scope(definition: Definition, event: Event) -> str:

@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 
 from campaigns.steps.base import Done, Outcome, Skipped, Visit, register
 from postpurchase.errors import BusinessError
+from reviews import asking
 
 
 @register("ask_for_review", label="Review", icon="star")
@@ -20,8 +21,6 @@ class AskForReview:
         return _("Make a review page for the items of the order")
 
     def run(self, visit: Visit) -> Outcome:
-        from reviews import asking
-
         if visit.order is None:
             return Skipped(_("no order to review"))
         try:
