@@ -141,6 +141,9 @@ def _move(row: Enrolment, definition: Definition, values: dict[str, Any]) -> _Mo
             move.step, move.waiting, move.due_at = place.uid, True, outcome.at
             return move
         if isinstance(outcome, Leave):
+            if outcome.early:
+                _note(move, place, now, StepRun.Outcome.SKIPPED, outcome.reason)
+                return _leave(move, outcome.reason)
             _note(move, place, now, reason=outcome.reason)
             return _end(move, Enrolment.Status.FINISHED, outcome.reason)
         if isinstance(outcome, Choose):

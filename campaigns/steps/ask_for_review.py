@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from campaigns.steps.base import Done, Outcome, Skipped, Visit, register
+from campaigns.steps.base import Done, Leave, Outcome, Visit, register
 from postpurchase.errors import BusinessError
 from reviews import asking
 
@@ -22,10 +22,10 @@ class AskForReview:
 
     def run(self, visit: Visit) -> Outcome:
         if visit.order is None:
-            return Skipped(_("no order to review"))
+            return Leave(_("no order to review"))
         try:
             request = asking.ask(visit.store, visit.order, enrolment_key=visit.enrolment.key)
         except BusinessError as refusal:
-            return Skipped(refusal.message)
+            return Leave(refusal.message)
         visit.context["review_request_id"] = request.pk
         return Done()

@@ -44,9 +44,10 @@ class Choose:
 
 @dataclass(frozen=True)
 class Leave:
-    """The person's way ends here."""
+    """The person's way ends here; `early` when the step could not do what it is for."""
 
     reason: str
+    early: bool = True
 
 
 Outcome = Done | Skipped | WaitUntil | Choose | Leave

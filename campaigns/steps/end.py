@@ -19,4 +19,4 @@ class End:
         return _("Flow ends")
 
     def run(self, visit: Visit) -> Outcome:
-        return Leave(self.reason or _("the flow ends here"))
+        return Leave(self.reason or _("the flow ends here"), early=False)
