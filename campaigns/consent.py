@@ -75,13 +75,16 @@ def may_send(store: Store, customer: Customer, *, channel: str, purpose: str, at
         return refuse(PAUSED)
     if step(state == ConsentState.GRANTED, "agreed", f"{state or 'never asked'}{f' by {row.source}' if row else ''}"):
         return Decision(True, "", trace)
-    attested = (
-        customer.country in store.soft_opt_in_countries and customer.orders_count > 0 and state != ConsentState.PENDING
-    )
+    attested = soft_opt_in(customer) and state != ConsentState.PENDING
     seen = f"{customer.country or 'unknown country'}, {customer.orders_count} orders"
     if step(attested, "existing customer, objection offered at checkout", seen):
         return Decision(True, "", trace)
     return refuse(NO_CONSENT)
+
+
+def soft_opt_in(customer: Customer) -> bool:
+    """Is this a buyer in a country for which the merchant attests that the checkout offers the objection?"""
+    return customer.orders_count > 0 and customer.country in customer.store.soft_opt_in_countries
 
 
 def address_key(email: str) -> str:

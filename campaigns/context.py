@@ -15,7 +15,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from campaigns import consent, counted
+from campaigns import consent, counted, preferences
 from campaigns.models import Message
 from campaigns.rendering import one_line
 from postpurchase import colours, links, money
@@ -30,8 +30,13 @@ _REACH = ("phone", "whatsapp", "chat", "email", "hours")
 
 
 def language_of(customer: Customer, order: Order | None = None) -> str:
-    """The language to write in: the order's, else the customer's, else the store's, else English."""
-    for wanted in (order.language if order else "", customer.language, customer.store.language):
+    """The language to write in: the one chosen, else the order's, the customer's, the store's, English. One query."""
+    for wanted in (
+        preferences.language_of(customer),
+        order.language if order else "",
+        customer.language,
+        customer.store.language,
+    ):
         short = wanted.replace("_", "-").split("-")[0].lower()
         if short in LANGUAGES:
             return short

@@ -102,10 +102,13 @@ def closed(answer: HttpResponse) -> HttpResponse:
     return answer
 
 
-def language_for(request: HttpRequest, *, store: Store | None, customer: Customer | None, order: Order | None) -> str:
-    """`?lang=`, else the order's, the customer's, the store's language, else what the browser asks for."""
+def language_for(
+    request: HttpRequest, *, store: Store | None, customer: Customer | None, order: Order | None, chosen: str = ""
+) -> str:
+    """`?lang=`, else the chosen, the order's, the customer's, the store's language, else what the browser asks for."""
     for wanted in (
         request.GET.get("lang", ""),
+        chosen,
         order.language if order else "",
         customer.language if customer else "",
         store.language if store else "",
@@ -125,10 +128,14 @@ def page(
     store: Store | None,
     customer: Customer | None = None,
     order: Order | None = None,
+    language: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    """Render a shopper page in the shop's colours and the shopper's language; templates extend "public/base.html"."""
-    language = language_for(request, store=store, customer=customer, order=order)
+    """Render a shopper page in the shop's colours and the shopper's language; templates extend "public/base.html".
+
+    `language` is one that the person chose; `?lang=` in the address still goes before it.
+    """
+    language = language_for(request, store=store, customer=customer, order=order, chosen=language)
     with translation.override(language):
         frame = {
             "shop": store,

@@ -1,6 +1,6 @@
 """Flows, the messages they send, what they say, and what people agreed to. One module per subject."""
 
-from campaigns.models.consent import Consent, ConsentEvent, Suppression
+from campaigns.models.consent import Consent, ConsentEvent, Preference, Suppression
 from campaigns.models.content import MessageTemplate, TemplateVersion
 from campaigns.models.flows import Enrolment, Flow, FlowVersion, StepRun
 from campaigns.models.inbox import InboxMail
@@ -18,6 +18,7 @@ __all__ = [
     "LinkVisit",
     "Message",
     "MessageTemplate",
+    "Preference",
     "SentLedger",
     "StepRun",
     "Suppression",

@@ -66,3 +66,14 @@ class Suppression(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reason} at {self.at}"
+
+
+class Preference(models.Model):
+    """What a person chose beside consent. Written by `campaigns.preferences`."""
+
+    store = models.ForeignKey("stores.Store", models.CASCADE, related_name="+")
+    customer = models.OneToOneField("stores.Customer", models.CASCADE, related_name="preference")
+    language = models.CharField(max_length=8, blank=True)
+
+    def __str__(self) -> str:
+        return self.language
