@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from campaigns.consent_table import CHANNELS, PURPOSES, klass
-from campaigns.models import Consent, ConsentEvent, Suppression
+from campaigns.models import Consent, ConsentEvent, InboxMail, Preference, Suppression
 from campaigns.models.consent import ConsentState
 from postpurchase import clock, links
 from stores import events
@@ -218,7 +218,9 @@ def read_checkout_box(event: Event) -> None:
 
 
 def forget(customer: Customer) -> None:
-    """Erase what consent knows of the person: proofs go, the fact that we may not write stays as a digest."""
+    """Erase what consent and mail know of the person: the fact that we may not write stays, as a digest."""
     if customer.email:
         suppress(customer.store, customer.email, reason="erased")
+        InboxMail.objects.filter(store=customer.store, to__iexact=customer.email).delete()
+    Preference.objects.filter(customer=customer).delete()
     ConsentEvent.objects.filter(customer=customer).update(proof={})

@@ -71,7 +71,7 @@ def build_context(
                 "accent_on": brand.on_light,
                 "accent_night": brand.night,
                 "accent_night_on": brand.on_night,
-                "address": [one_line(line) for line in store.postal_address.splitlines() if line.strip()],
+                "address": [one_line(line) for line in public.postal_lines(store)],
             },
             "customer": {
                 "first_name": one_line(customer.first_name, length=40) or None,
@@ -80,7 +80,7 @@ def build_context(
             },
             "message": {"why": _why(store, order, message), "purpose": message.purpose, "klass": message.klass},
             "links": _links(store, customer, message, language, review_request, payload),
-            "delivery": {"window": None, "label": _("Arriving"), "to": None},
+            "delivery": {"window": None, "words": None, "label": None, "to": None},
             "parcels": [],
             "points": {"words": None},
             "reach": _reach(store),
@@ -250,9 +250,13 @@ def _delivery(store: Store, order: Order, parcels: list[Shipment], language: str
     who = one_line(f"{place.get('first_name', '')} {place.get('last_name', '')}", length=80)
     city = one_line(str(place.get("city", "")), length=60)
     to = ", ".join(part for part in (who, city) if part)
+    window = window_words(*span, language) if span else None
+    several = span is not None and span[0] != span[1]
+    sentence = _("arriving %(window)s") if several else _("arriving on %(window)s")
     return {
-        "window": window_words(*span, language) if span else None,
-        "label": _("Arriving"),
+        "window": window,
+        "words": sentence % {"window": window} if window else None,
+        "label": _("Arriving") if several else _("Arriving on"),
         "to": _("to %(who)s") % {"who": to} if to else None,
     }
 

@@ -71,13 +71,13 @@ def _footer() -> tuple[str, str]:
         f"{{% if links.unsubscribe %}}{_footer_link('links.unsubscribe', escape(leave))}{{% endif %}}"
         f"{_footer_link('links.preferences', escape(choose))}"
         f"{_footer_link('links.other_language', '{{ links.other_language_name }}')}<br />"
-        "{{ shop.name }}{% for line in shop.address %}<br />{{ line }}{% endfor %}</td></tr>"
+        "{% for line in shop.address %}{{ line }}<br />{% endfor %}</td></tr>"
     )
     text = (
         "--\n{{ message.why }}\n"
         f"{{% if links.unsubscribe %}}{leave}: {{{{ links.unsubscribe }}}}\n{{% endif %}}"
         f"{choose}: {{{{ links.preferences }}}}\n\n"
-        "{{ shop.name }}{% for line in shop.address %}\n{{ line }}{% endfor %}"
+        "{% for line in shop.address %}{{ line }}\n{% endfor %}"
     )
     return html, text
 

@@ -46,6 +46,10 @@ class Topic:
     note: Any
     choices: list[Choice]
 
+    @property
+    def pending(self) -> bool:
+        return any(choice.pending for choice in self.choices)
+
 
 def topics(customer: Customer) -> list[Topic]:
     """What the person gets now, by topic and channel. One query."""

@@ -2,9 +2,13 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from campaigns.views import shopper
+from campaigns.views import inbox, shopper
 
-dashboard: list[URLPattern | URLResolver] = []
+dashboard: list[URLPattern | URLResolver] = [
+    path("mail/", inbox.inbox, name="inbox"),
+    path("mail/<int:pk>/", inbox.mail, name="inbox-mail"),
+    path("mail/<int:pk>/body/", inbox.mail_body, name="inbox-mail-body"),
+]
 public: list[URLPattern | URLResolver] = [
     path("p/<str:token>/", shopper.preferences_page, name="preferences"),
     path("u/<str:token>/", shopper.unsubscribe, name="unsubscribe"),

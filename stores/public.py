@@ -146,11 +146,17 @@ def page(
             "languages": [(code, name, code == language) for code, name in settings.LANGUAGES],
             "preferences_url": links.url("p", customer.pk, version=customer.link_version) if customer else "",
             "reach_email": (store.mail_reply_to or store.mail_from) if store else "",
-            "address": [line for line in store.postal_address.splitlines() if line.strip()] if store else [],
+            "address": postal_lines(store) if store else [],
         }
         answer = render(request, template, frame | dict(context), status=status)
     answer["Content-Language"] = language
     return closed(answer)
+
+
+def postal_lines(store: Store) -> list[str]:
+    """Name and postal address for a footer; the name once, where the address does not begin with it."""
+    lines = [line.strip() for line in store.postal_address.splitlines() if line.strip()]
+    return lines if lines and store.name.lower() in lines[0].lower() else [store.name, *lines]
 
 
 def masked(email: str) -> str:

@@ -32,7 +32,8 @@ def preferences_page(request: HttpRequest, link: Link) -> HttpResponse:
     )
     context: dict[str, Any] = {
         "email": customer.email,
-        "topics": preferences.topics(customer),
+        "topics": (topics := preferences.topics(customer)),
+        "asked": any(topic.pending for topic in topics),
         "channels": [label for _name, label in preferences.CHANNELS],
         "paused": paused.astimezone(customer.store.tz) if paused else None,
         "pauses": preferences.PAUSES,
