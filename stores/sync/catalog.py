@@ -79,7 +79,9 @@ def read(payload: Any, body: dict[str, Any]) -> Read:
     return Read(payload, written, digest, getattr(payload, "modified", None))
 
 
-def _news(model: type[Product] | type[Category] | type[StoreReview], store: Store, page: Iterable[Read], fetched_at: datetime) -> list[Read]:
+def _news(
+    model: type[Product] | type[Category] | type[StoreReview], store: Store, page: Iterable[Read], fetched_at: datetime
+) -> list[Read]:
     """Those of the page that differ from what is mirrored and are not older."""
     latest = {one.woo_id: one for one in page}
     known = {

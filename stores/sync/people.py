@@ -164,10 +164,10 @@ def refresh(store: Store, customers: Iterable[int]) -> None:
         .order_by()
         .values_list("customer_id")
         .annotate(
-            Count("pk"),
-            Min("created_gmt"),
-            Max("created_gmt"),
-            Sum(net, filter=Q(currency=store.currency), output_field=DecimalField()),
+            count=Count("pk"),
+            first=Min("created_gmt"),
+            last=Max("created_gmt"),
+            net=Sum(net, filter=Q(currency=store.currency), output_field=DecimalField()),
         )
     }
     none = (0, None, None, None)
