@@ -90,7 +90,7 @@ def test_one_star_and_one_press_of_send_is_a_review() -> None:
 
 def test_each_item_carries_its_own_words_and_photos() -> None:
     request = asked()
-    one, two, three = _lines(request)
+    one, _, three = _lines(request)
     _post(
         request,
         {
