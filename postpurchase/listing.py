@@ -175,6 +175,7 @@ class Listing:
     row_action: Callable[[Any], RowAction | None] | None = None
     details: str = ""  # template of a second line per row, with `row`; shown when `has_details(row)`
     has_details: Callable[[Any], bool] | None = None
+    cards: str = ""  # template of one row, with `row`, for what no table can show; stands instead of the table
     before: str = ""  # template between head and table: banners, totals
     head: str = ""  # template with the buttons beside the title
     crumbs: Sequence[tuple[Any, str]] = ()  # (words, address name under the store)

@@ -91,6 +91,20 @@ def reopen(review: Review, *, by: User | str) -> Review:
     return review
 
 
+def try_again(review: Review, *, by: User | str) -> Review:
+    """Bring the last decision to the shop once more, after it was refused there."""
+    with transaction.atomic():
+        review = _locked(review, revision=None)
+        review.revision += 1
+        review.save(update_fields=["revision"])
+        audit.record(review.store, "review.try_again", actor=by, target=f"review {review.pk}")
+        if review.state == Review.State.PUBLISHED:
+            publishing.plan_publish(review)
+        else:
+            publishing.plan_take_back(review)
+    return review
+
+
 def publish_due(*, limit: int = 200) -> int:
     """The auto-publish rule: reviews whose time is up are published, whatever their rating. How many were."""
     due = Review.objects.filter(state=Review.State.TO_CHECK, auto_publish_at__lte=clock.now())

@@ -9,20 +9,21 @@ import html
 import re
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Q
+from django.db.models import CharField, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Concat
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from postpurchase import clock, queue
 from reviews.models import Review
 from stores import events, intents
-from stores.models import Intent
+from stores.models import Intent, Store
 from stores.woo.errors import Duplicate, Invalid, Missing, ToldToWait
 
 if TYPE_CHECKING:
     from stores.woo.client import Client
 
-PUBLISH, TAKE_BACK = "review.publish", "review.take_back"
+PUBLISH, TAKE_BACK = _KINDS = ("review.publish", "review.take_back")
 _PATH = "products/reviews"
 FLOOD_SECONDS = 60.0
 
@@ -95,13 +96,26 @@ def record_hidden(review: Review) -> None:
     )
 
 
-def waiting(reviews: list[Review]) -> dict[int, Intent]:
-    """For each of these reviews the latest write-back that is not confirmed, by the review's id."""
-    found = Intent.objects.filter(
-        kind__in=[PUBLISH, TAKE_BACK], subject_id__in=[review.pk for review in reviews]
-    ).order_by("pk")
-    latest = {intent.subject_id: intent for intent in found}
-    return {pk: intent for pk, intent in latest.items() if intent.status != Intent.Status.CONFIRMED}
+def with_write_back(reviews: QuerySet[Review]) -> QuerySet[Any]:
+    """Each review with how its last decision is getting into the shop: `wb_status`, `wb_state`, `wb_attempts`,
+    `wb_error`; all None when that decision needs nothing there."""
+    last = Concat(F("pk"), Value(":"), F("revision"), output_field=CharField())
+    intent = Intent.objects.filter(
+        store=OuterRef("store"),
+        key__in=[Concat(Value(f"{kind}:"), OuterRef("wb_key"), output_field=CharField()) for kind in _KINDS],
+    )
+    return reviews.annotate(wb_key=last).annotate(
+        wb_status=Subquery(intent.values("status")[:1]),
+        wb_state=Subquery(intent.values("state")[:1]),
+        wb_attempts=Subquery(intent.values("attempts")[:1]),
+        wb_error=Subquery(intent.values("error")[:1]),
+    )
+
+
+def stuck(store: Store) -> int:
+    """Decisions that the shop has refused or answered otherwise than asked."""
+    wrong = [Intent.Status.FAILED, Intent.Status.ATTENTION]
+    return with_write_back(Review.objects.filter(store=store)).filter(wb_status__in=wrong).count()
 
 
 def _lookup(client: "Client", review: Review, *, everywhere: bool = False) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from babel.dates import format_skeleton
+from babel.dates import format_datetime
 from django.core.files.storage import default_storage
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -83,9 +83,8 @@ def _delivered(order: Order) -> str:
     if order.delivered_at is None or order.delivered_estimated:
         return ""
     local = order.delivered_at.astimezone(order.store.tz)
-    return _("Delivered: %(date)s") % {
-        "date": format_skeleton("MMMEd", local, locale=translation.get_language() or "en")
-    }
+    day = format_datetime(local, _("EEE d MMM"), locale=translation.get_language() or "en")
+    return _("Delivered: %(date)s") % {"date": day}
 
 
 def _sent(request: HttpRequest, row: ReviewRequest) -> HttpResponse:

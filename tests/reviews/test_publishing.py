@@ -171,7 +171,9 @@ def test_a_product_gone_from_the_store_ends_it_with_a_reason(sandbox: Sandbox, s
     review = _review(store, product=999)
     intent = _publish(review)
     assert (intent.status, intent.state) == ("failed", "dead")
-    assert publishing.waiting([review])[review.pk] == intent
+    shown = publishing.with_write_back(Review.objects.all()).get()
+    assert (shown.wb_status, shown.wb_state, shown.wb_error) == ("failed", "dead", intent.error)
+    assert publishing.stuck(store) == 1
     assert _held(sandbox) == []
 
 
