@@ -4,6 +4,7 @@ A fact is recorded in the transaction of the change itself, once (its key is uni
 its `AppConfig.ready()` gets it later, each in a transaction of its own, at least once until its handler returned.
 """
 
+import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from django.db import transaction
 from postpurchase import clock, due, queue
 from postpurchase.due import TRANSACTIONAL
 from stores.models import Customer, Event, EventDelivery, Order, Store
+from stores.sync import rows
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +60,19 @@ NAMES = frozenset(value for name, value in list(vars().items()) if name.isupper(
 Handler = Callable[[Event], None]
 
 LEASE = timedelta(seconds=120)
+_EVENT = ("store_id", "name", "key", "at", "recorded_at", "historic", "order_id", "customer_id", "payload")
+_DELIVERY = (
+    "store_id",
+    "event_id",
+    "subscriber",
+    "key",
+    "state",
+    "due_at",
+    "priority",
+    "attempts",
+    "error_code",
+    "error",
+)
 
 
 @dataclass(frozen=True)
@@ -141,41 +156,54 @@ def record_many(store: Store, facts: Sequence[Fact]) -> int:
         return 0
     with transaction.atomic():
         known = set(Event.objects.filter(store=store, key__in=by_key).values_list("key", flat=True))
-        fresh = [
-            Event(
-                store=store,
-                name=fact.name,
-                key=key,
-                at=fact.at,
-                historic=fact.historic,
-                order_id=fact.order_id,
-                customer_id=fact.customer_id,
-                payload=fact.payload,
-            )
-            for key, fact in by_key.items()
-            if key not in known
-        ]
+        fresh = {key: fact for key, fact in by_key.items() if key not in known}
         if not fresh:
             return 0
-        Event.objects.bulk_create(fresh, ignore_conflicts=True)
-        wanted = [event for event in fresh if _listeners(event.name, historic=event.historic)]
+        now = clock.now()
+        rows.upsert(
+            Event,
+            _EVENT,
+            [
+                (
+                    store.pk,
+                    fact.name,
+                    key,
+                    fact.at,
+                    now,
+                    fact.historic,
+                    fact.order_id,
+                    fact.customer_id,
+                    json.dumps(fact.payload),
+                )
+                for key, fact in fresh.items()
+            ],
+            key=("store_id", "key"),
+            keep=_EVENT,
+        )
+        wanted = {key: fact for key, fact in fresh.items() if _listeners(fact.name, historic=fact.historic)}
         if wanted:
-            ids = dict(
-                Event.objects.filter(store=store, key__in=[event.key for event in wanted]).values_list("key", "pk")
-            )
-            EventDelivery.objects.bulk_create(
+            ids = dict(Event.objects.filter(store=store, key__in=wanted).values_list("key", "pk"))
+            rows.upsert(
+                EventDelivery,
+                _DELIVERY,
                 [
-                    EventDelivery(
-                        store=store,
-                        event_id=ids[event.key],
-                        subscriber=subscriber.label,
-                        key=f"{ids[event.key]}:{subscriber.label}",
-                        priority=TRANSACTIONAL,
+                    (
+                        store.pk,
+                        ids[key],
+                        subscriber.label,
+                        f"{ids[key]}:{subscriber.label}",
+                        due.State.DUE,
+                        now,
+                        TRANSACTIONAL,
+                        0,
+                        "",
+                        "",
                     )
-                    for event in wanted
-                    for subscriber in _listeners(event.name, historic=event.historic)
+                    for key, fact in wanted.items()
+                    for subscriber in _listeners(fact.name, historic=fact.historic)
                 ],
-                ignore_conflicts=True,
+                key=("store_id", "key"),
+                keep=_DELIVERY,
             )
             queue.wake()
     return len(fresh)
@@ -188,9 +216,9 @@ def _listeners(name: str, *, historic: bool) -> list[_Subscriber]:
 
 def dispatch(*, limit: int = 100) -> int:
     """Hand one batch of waiting events to their subscribers; how many were taken."""
-    rows = due.claim(EventDelivery, limit=limit, lease=LEASE)
-    events = Event.objects.select_related("store", "order", "customer").in_bulk([row.event_id for row in rows])
-    for row in rows:
+    taken = due.claim(EventDelivery, limit=limit, lease=LEASE)
+    events = Event.objects.select_related("store", "order", "customer").in_bulk([row.event_id for row in taken])
+    for row in taken:
         subscriber = _by_label.get(row.subscriber)
         if subscriber is None:
             due.give_up(row, f"Nobody listens under {row.subscriber!r} any more.", code="no_subscriber")
@@ -205,7 +233,7 @@ def dispatch(*, limit: int = 100) -> int:
         except Exception as error:
             log.exception("subscriber %s failed on event %s", row.subscriber, row.event_id)
             due.retry(row, clock.now() + due.backoff(row.attempts), f"{type(error).__name__}: {error}", code="handler")
-    return len(rows)
+    return len(taken)
 
 
 class _LeaseLost(Exception):

@@ -167,7 +167,7 @@ def refresh(store: Store, customers: Iterable[int]) -> None:
             count=Count("pk"),
             first=Min("created_gmt"),
             last=Max("created_gmt"),
-            net=Sum(net, filter=Q(currency=store.currency), output_field=DecimalField()),
+            brought=Sum(net, filter=Q(currency=store.currency), output_field=DecimalField()),
         )
     }
     none = (0, None, None, None)
