@@ -5,4 +5,9 @@ class LoyaltyConfig(AppConfig):
     name = "loyalty"
 
     def ready(self) -> None:
-        """Register with the registries below."""
+        from loyalty import handlers, ledger, shown
+        from postpurchase import queue
+
+        handlers.subscribe()
+        queue.register_drain("points", lambda budget: ledger.make_usable())
+        shown.register()

@@ -2,6 +2,11 @@
 
 from django.urls import URLPattern, URLResolver
 
+from loyalty.api import LedgerViewSet, MemberViewSet
+
 dashboard: list[URLPattern | URLResolver] = []
 public: list[URLPattern | URLResolver] = []
-api: list[tuple[str, type, str]] = []
+api: list[tuple[str, type, str]] = [
+    ("ledger", LedgerViewSet, "api-ledger"),
+    ("members", MemberViewSet, "api-members"),
+]

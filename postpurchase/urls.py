@@ -2,7 +2,6 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from rest_framework.routers import DefaultRouter
 
 import campaigns.urls
 import loyalty.urls
@@ -11,11 +10,6 @@ import stores.urls
 from postpurchase import accounts, health, search, views
 
 apps = [stores.urls, loyalty.urls, reviews.urls, campaigns.urls]
-
-router = DefaultRouter()
-for app in apps:
-    for prefix, viewset, basename in app.api:
-        router.register(prefix, viewset, basename=basename)
 
 urlpatterns = [
     path("", views.root, name="root"),
@@ -26,7 +20,7 @@ urlpatterns = [
     path("account/look/", accounts.look, name="look"),
     path("setup/", accounts.setup, name="setup"),
     path("admin/", admin.site.urls),
-    path("api/v1/", include(router.urls)),
+    path("api/", include("postpurchase.api")),
     path(
         "app/<slug:store>/",
         include(

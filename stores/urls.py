@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
+from stores.api import CouponViewSet, CustomerViewSet, HealthViewSet, OrderViewSet
 from stores.views import customers, orders, system
 
 dashboard: list[URLPattern | URLResolver] = [
@@ -11,4 +12,9 @@ dashboard: list[URLPattern | URLResolver] = [
     path("settings/system/", system.system, name="system"),
 ]
 public: list[URLPattern | URLResolver] = []
-api: list[tuple[str, type, str]] = []
+api: list[tuple[str, type, str]] = [
+    ("orders", OrderViewSet, "api-orders"),
+    ("customers", CustomerViewSet, "api-customers"),
+    ("coupons", CouponViewSet, "api-coupons"),
+    ("health", HealthViewSet, "api-health"),
+]
