@@ -1,0 +1,103 @@
+"""How we measure: floor and ours alternate, at least five rounds, medians and ranges; no ratio over a shaky floor."""
+
+import gc
+import resource
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+ROUNDS = 5
+SHAKY = 0.15
+
+
+@dataclass
+class Series:
+    """Seconds of the rounds of one side."""
+
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+    @property
+    def spread(self) -> float:
+        """Half the range of the middle rounds, as a share of the median."""
+        ordered = sorted(self.seconds)
+        middle = ordered[1:-1] if len(ordered) >= 5 else ordered
+        return (middle[-1] - middle[0]) / 2 / self.median if self.median else 0.0
+
+    def __str__(self) -> str:
+        return f"{self.median:.3f} s ({min(self.seconds):.3f}-{max(self.seconds):.3f})"
+
+
+@dataclass
+class Comparison:
+    """One line of the report: ours against its floor."""
+
+    name: str
+    aim: float
+    floor: Series
+    ours: Series
+    units: int
+    unit: str
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def ratio(self) -> float | None:
+        """None when the floor itself varied by more than 15 %: then a ratio would say nothing."""
+        return None if self.floor.spread > SHAKY else self.ours.median / self.floor.median
+
+    @property
+    def missed(self) -> bool:
+        return self.ratio is not None and self.ratio > self.aim
+
+    def row(self) -> str:
+        ratio = "not printed: floor varies" if self.ratio is None else f"{self.ratio:.2f}x"
+        rate = self.units / self.ours.median
+        verdict = "" if self.ratio is None else (" MISSED" if self.missed else " ok")
+        lines = [
+            f"{self.name}",
+            f"  floor {self.floor}   ours {self.ours}   {rate:,.0f} {self.unit}/s",
+            f"  ratio {ratio} (aim at most {self.aim:g}x){verdict}",
+        ]
+        return "\n".join(lines + [f"  {note}" for note in self.notes])
+
+
+def compare(
+    name: str,
+    *,
+    aim: float,
+    units: int,
+    unit: str,
+    floor: Callable[[], object],
+    ours: Callable[[], object],
+    before: Callable[[], object] = lambda: None,
+    rounds: int = ROUNDS,
+) -> Comparison:
+    """Run floor and ours in turn. `before` puts the stage back before each side and is not timed."""
+    sides = {"floor": Series(), "ours": Series()}
+    for side in ("floor", "ours"):
+        # A first pass of each warms caches and is thrown away.
+        before()
+        (floor if side == "floor" else ours)()
+    for _ in range(rounds):
+        for side, run in (("floor", floor), ("ours", ours)):
+            before()
+            gc.collect()
+            began = time.perf_counter()
+            run()
+            sides[side].seconds.append(time.perf_counter() - began)
+    return Comparison(name, aim, sides["floor"], sides["ours"], units, unit)
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The value below which `share` (0 to 1) of the values lie."""
+    ordered = sorted(values)
+    return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
+
+
+def peak_rss_kb() -> int:
+    """The largest resident set of this process so far, in KB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
