@@ -7,11 +7,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from loyalty import ledger
-from loyalty.models import Award, Entry, Redemption
+from loyalty.models import Account, Award, Entry, Redemption
 from postpurchase import money
-from stores import registries
+from stores import public, registries
 from stores.access import ORDERS_VIEW
 from stores.models import Customer, Order, Store
+from stores.public import Owner
 from stores.registries import Card, Check, NavEntry, TimelineItem
 
 
@@ -21,7 +22,13 @@ def register() -> None:
     registries.add_customer_timeline(customer_lines)
     registries.add_customer_card(points_card)
     registries.add_checks(ledger_checks)
+    public.add_owner("l", _owner)
     registries.add_nav(NavEntry(70, gettext_lazy("Loyalty"), "gift", "loyalty", ORDERS_VIEW))
+
+
+def _owner(account_id: int) -> Owner | None:
+    account = Account.objects.select_related("customer__store").filter(pk=account_id).first()
+    return Owner(account.customer, account.link_version) if account else None
 
 
 def _line(entry: Entry) -> TimelineItem:
