@@ -99,7 +99,7 @@ class Check:
                 "SECURE_SSL_REDIRECT": False,
                 "EMAIL_BACKEND": "django.core.mail.backends.locmem.EmailBackend",
             }
-            mail.outbox = []  # type: ignore[attr-defined]
+            mail.outbox = []
             with (
                 override_settings(**changes),
                 Sandbox(clock=clock.now, seed=7, zone="Europe/Bucharest", http_callbacks=True) as self.sandbox,
@@ -137,7 +137,7 @@ class Check:
         queue.run_until_idle()
 
     def mails_to(self, address: str) -> list[Any]:
-        return [one for one in mail.outbox if address in one.to]  # type: ignore[attr-defined]
+        return [one for one in mail.outbox if address in one.to]
 
     def order_of(self, address: str) -> Order:
         return Order.objects.filter(store=self.store, email=address).latest("created_gmt")
@@ -194,7 +194,7 @@ class Check:
         thanks = {address: len(self.mails_to(address)) for address in (ANA, DAN, MIA)}
         self.see(
             "thank-you mails",
-            "; ".join(f"{one.to[0]}: {one.subject}" for one in mail.outbox),  # type: ignore[attr-defined]
+            "; ".join(f"{one.to[0]}: {one.subject}" for one in mail.outbox),
             set(thanks.values()) == {1},
             Enrolment.objects.filter(store=self.store, flow__recipe="R01").count() == 3,
         )
@@ -366,10 +366,10 @@ class Check:
     def audit(self) -> None:
         wrong = ledger.check_balances(self.store) + ledger.check_awards(self.store)
         stuck = Message.objects.filter(store=self.store, status=Message.Status.UNKNOWN).count()
-        doubled = len(mail.outbox) - len({(one.to[0], one.subject) for one in mail.outbox})  # type: ignore[attr-defined]
+        doubled = len(mail.outbox) - len({(one.to[0], one.subject) for one in mail.outbox})
         self.see(
             "ledger audit",
-            f"{len(wrong)} balances differ, {stuck} messages unclear, {doubled} mails doubled, {len(mail.outbox)} mails sent",  # type: ignore[attr-defined]
+            f"{len(wrong)} balances differ, {stuck} messages unclear, {doubled} mails doubled, {len(mail.outbox)} mails sent",
             not wrong,
             not stuck,
         )
