@@ -142,6 +142,11 @@ def _points_cell(entry: Entry) -> Cell:
     return Cell(f"{entry.points:+d}".replace("-", "−"))
 
 
+def _kind_cell(entry: Entry) -> Cell:
+    why = f"{entry.reason}. {entry.note}" if entry.note else entry.reason
+    return Cell(why, badge=(ENTRY_BADGE[Entry.Kind(entry.kind)], entry.get_kind_display()), meta=why)
+
+
 LEDGER = Listing(
     name="ledger",
     title=gettext_lazy("Points ledger"),
@@ -158,7 +163,7 @@ LEDGER = Listing(
         Column(
             "kind",
             gettext_lazy("What"),
-            lambda row: Cell(row.reason, badge=(ENTRY_BADGE[row.kind], row.get_kind_display()), meta=row.note),
+            _kind_cell,
         ),
         Column(
             "points", gettext_lazy("Points"), _points_cell, sort="points", number=True, export=lambda row: row.points
