@@ -18,6 +18,8 @@ from django.utils.translation import ngettext
 from campaigns import consent, counted, preferences
 from campaigns.models import Message
 from campaigns.rendering import one_line
+from loyalty import earning, ledger
+from loyalty.models import EarnRule, Program
 from postpurchase import colours, links, money
 from reviews import asking
 from reviews.models import ReviewRequest
@@ -82,7 +84,7 @@ def build_context(
             "links": _links(store, customer, message, language, review_request, payload),
             "delivery": {"window": None, "words": None, "label": None, "to": None},
             "parcels": [],
-            "points": {"words": None},
+            "points": {"words": _points(customer)},
             "reach": _reach(store),
             "extra": {"reference": None}
             | {key: value for key, value in payload.items() if isinstance(value, str | int | bool)},
@@ -297,6 +299,29 @@ def _parcel(parcel: Shipment) -> dict[str, str | None]:
     }
 
 
+def _points(customer: Customer) -> str | None:
+    """ "You have 320 points, worth 16,00 lei.", where the programme runs and there are any."""
+    have = ledger.balance(customer)
+    if have.usable <= 0 or not Program.objects.filter(store=customer.store, is_on=True).exists():
+        return None
+    return ngettext(
+        "You have %(n)d point, worth %(worth)s.", "You have %(n)d points, worth %(worth)s.", have.usable
+    ) % {"n": have.usable, "worth": money.show(have.money, have.currency, customer.store.language)}
+
+
+def _points_for_a_review(store: Store) -> str | None:
+    program = Program.objects.filter(store=store, is_on=True).first()
+    rule = earning.live_rule(program, EarnRule.Kind.REVIEW) if program else None
+    if rule is None:
+        return None
+    points = int(rule.points)
+    return ngettext(
+        "You get the same points for any rating: %(n)d per review.",
+        "You get the same points for any rating: %(n)d per review.",
+        points,
+    ) % {"n": points}
+
+
 def _reach(store: Store) -> list[dict[str, str | None]]:
     words = {
         "phone": _("Phone"),
@@ -322,7 +347,7 @@ def _review(request: ReviewRequest) -> dict[str, Any]:
     return {
         "url": url,
         "items_words": ngettext("%(n)d item", "%(n)d items", len(items)) % {"n": len(items)},
-        "points_words": None,
+        "points_words": _points_for_a_review(request.store),
         "items": [
             {
                 "name": (name := one_line(item.name, length=120)),

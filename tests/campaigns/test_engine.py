@@ -315,7 +315,8 @@ def test_a_batch_takes_less_than_half_a_query_for_each_step():
             for order in (make_order(store) for _ in range(100))
         ],
     )
-    events.dispatch()
+    while events.dispatch():
+        pass
     with CaptureQueriesContext(
         connection,
     ) as queries:

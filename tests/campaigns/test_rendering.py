@@ -5,8 +5,11 @@ from decimal import Decimal
 import pytest
 
 from campaigns import content, liquid
+from loyalty.models import Account, EarnRule, Program
 from postpurchase.errors import BusinessError
+from stores.models import Order, Product
 from tests.campaigns.mails import ana, lut, mail, pots
+from tests.factories import NOON
 
 pytestmark = pytest.mark.django_db
 
@@ -104,3 +107,76 @@ def test_a_new_version_leaves_the_earlier_one_as_it_was() -> None:
     assert content.version_for(template, "ro") == second
     first.refresh_from_db()
     assert first.subject != "Salut"
+
+
+def test_points_are_told_in_money_where_the_programme_runs() -> None:
+    store = lut()
+    customer = ana(store)
+    order = pots(store, customer)
+    assert "puncte" not in mail(store, customer, order, "R01.thank_you", "ro").text
+
+    program = Program.objects.create(store=store, name="Clubul Lut", is_on=True, started_at=NOON)
+    EarnRule.objects.create(program=program, kind=EarnRule.Kind.REVIEW, points=20)
+    Account.objects.create(store=store, customer=customer, usable=320)
+    thanks = mail(store, customer, order, "R01.thank_you", "ro", fields={"key": "two"})
+    assert "Aveți 320 de puncte, în valoare de 16,00 lei." in thanks.text
+    assert "Aveți 320 de puncte" in thanks.html
+    asked = mail(store, customer, order, "R06.review_request", "ro")
+    assert "Primiți aceleași puncte indiferent de notă: 20 de puncte pe recenzie." in asked.text
+
+
+def test_cash_at_the_door_says_what_to_have_ready_and_claims_no_payment() -> None:
+    store = lut()
+    customer = ana(store)
+    order = pots(store, customer, payment_method="cod", paid_gmt=None)
+    text = mail(store, customer, order, "R01.thank_you", "ro").text
+    assert "Vă rugăm să aveți pregătită pentru curier suma de 413,00 lei." in text
+    assert "De plată la livrare: 413,00 lei" in text
+    assert "plata de" not in text
+
+
+def test_a_promise_is_made_only_where_there_is_one() -> None:
+    store = lut(delivery_days={"Curier": {"min": 1, "max": 2}}, handling_days=1)
+    customer = ana(store)
+    order = pots(store, customer, shipping_method="Curier")
+    assert "Ajunge între: marți 24 și joi 26 nov." in mail(store, customer, order, "R01.thank_you", "ro").text
+
+    order.shipments.all().delete()
+    by_table = mail(store, customer, order, "R01.thank_you", "en", fields={"key": "table"}).text
+    assert "Arriving: Tue 24 to Wed 25 Nov" in by_table
+
+    Order.objects.filter(pk=order.pk).update(shipping_method="Unknown")
+    order.refresh_from_db()
+    nothing = mail(store, customer, order, "R01.thank_you", "en", fields={"key": "none"})
+    assert "Arriving" not in nothing.text + nothing.html
+
+
+def test_the_receipt_adds_up_with_tax_inside_the_prices() -> None:
+    store = lut()
+    customer = ana(store)
+    order = pots(store, customer, total=Decimal("430.00"), tax=Decimal("68.00"), discount=Decimal("8.40"))
+    first, *others = order.lines.order_by("pk")
+    order.raw = {
+        "prices_include_tax": True,
+        "discount_total": "8.40",
+        "discount_tax": "1.60",
+        "shipping_total": "15.97",
+        "shipping_tax": "3.03",
+        "line_items": [
+            {"id": first.woo_id, "subtotal": "78.99", "subtotal_tax": "15.01"},
+            *({"id": line.woo_id, "subtotal": str(line.subtotal), "subtotal_tax": "0"} for line in others),
+        ],
+    }
+    order.save(update_fields=["raw"])
+    text = mail(store, customer, order, "R01.thank_you", "en").text
+    for line in ["1 piece, 94,00 lei", "Discount: -10,00 lei", "Delivery: 19,00 lei", "Fees: 22,00 lei", "430,00 lei"]:
+        assert line in text
+    assert "Tax:" not in text
+
+
+def test_addresses_from_the_catalogue_that_are_none_of_the_web_stay_out() -> None:
+    store = lut(logo_url="javascript:alert(1)")
+    customer = ana(store)
+    order = pots(store, customer)
+    Product.objects.update(image_url="javascript:alert(2)")
+    assert "javascript:" not in mail(store, customer, order, "R01.thank_you", "en").html
