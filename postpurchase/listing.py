@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.http import HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
@@ -63,6 +63,7 @@ class Column:
     cell: Callable[[Any], Cell | str | int]
     sort: str = ""
     number: bool = False
+    nullable: bool = False  # rows without a value stand last, whichever way it is sorted
     phone: bool = True
     permission: str = ""
     export: Callable[[Any], Any] | None = None
@@ -304,8 +305,11 @@ def _sorting(listing: Listing, wanted: str) -> tuple[Column, bool]:
 
 def _ordered(listing: Listing, queryset: QuerySet[Any], wanted: str) -> QuerySet[Any]:
     column, down = _sorting(listing, wanted)
-    sign = "-" if down else ""
-    return queryset.order_by(f"{sign}{column.sort}", f"{sign}pk")
+    last = True if column.nullable else None
+    value = F(column.sort)
+    return queryset.order_by(
+        value.desc(nulls_last=last) if down else value.asc(nulls_last=last), "-pk" if down else "pk"
+    )
 
 
 def _bounded_count(queryset: QuerySet[Any], limit: int) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -11,14 +11,19 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import translation
 
-from postpurchase import clock
+from postpurchase.health import TICK_STALE, tick_age
 from stores import registries
-from stores.models import Heartbeat, Store, User
+from stores.models import Store, User
 from stores.registries import NavEntry
 
-WORKER_SILENT = timedelta(minutes=3)
 # What the bar at the foot of a phone holds beside its Menu button: the first four of these that a person may see.
 PHONE = ("home", "inbox", "orders", "reviews", "customers")
+
+
+def worker_alive() -> bool:
+    """Whether the worker ticked lately; the same bound as /readyz has."""
+    age = tick_age()
+    return age is not None and age <= TICK_STALE
 
 
 @dataclass
@@ -99,7 +104,7 @@ class Shell:
     @cached_property
     def worker_alive(self) -> bool:
         """Whether the worker gave a sign of life lately."""
-        return Heartbeat.objects.filter(name="worker", at__gte=clock.now() - WORKER_SILENT).exists()
+        return worker_alive()
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import campaigns.urls
 import loyalty.urls
 import reviews.urls
 import stores.urls
-from postpurchase import accounts, health, search, views
+from postpurchase import accounts, health, home, search, views
 
 apps = [stores.urls, loyalty.urls, reviews.urls, campaigns.urls]
 
@@ -25,7 +25,7 @@ urlpatterns = [
         "app/<slug:store>/",
         include(
             [
-                path("", views.home, name="home"),
+                path("", home.home, name="home"),
                 path("search/", search.search, name="search"),
                 *(p for app in apps for p in app.dashboard),
             ]

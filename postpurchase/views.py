@@ -4,7 +4,6 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from stores.access import ORDERS_VIEW, StoreRequest, store_view
 from stores.models import Store, User
 
 
@@ -16,9 +15,3 @@ def root(request: HttpRequest) -> HttpResponse:
     stores = Store.objects.all() if user.is_superuser else Store.objects.filter(members=user)
     store = stores.order_by("pk").first()
     return redirect("home", store=store.slug) if store else render(request, "dashboard/no_store.html")
-
-
-@store_view(ORDERS_VIEW)
-def home(request: StoreRequest) -> HttpResponse:
-    """What needs a person, and how it goes."""
-    return render(request, "dashboard/home.html")

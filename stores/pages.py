@@ -3,7 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from stores import registries
-from stores.access import ORDERS_VIEW, SYSTEM_VIEW
+from stores.access import CUSTOMERS_PII, ORDERS_VIEW, SYSTEM_VIEW
 from stores.registries import NavEntry
 
 
@@ -11,4 +11,7 @@ def register() -> None:
     """Called once from `StoresConfig.ready`."""
     registries.add_nav(NavEntry(0, _("Home"), "home", "home", ORDERS_VIEW))
     registries.add_nav(NavEntry(20, _("Orders"), "orders", "orders", ORDERS_VIEW))
+    registries.add_nav(NavEntry(30, _("Customers"), "people", "customers", CUSTOMERS_PII))
+    registries.add_nav(NavEntry(70, _("Coupons"), "ticket", "coupons", ORDERS_VIEW))
+    registries.add_nav(NavEntry(80, _("Retention"), "chart", "retention", ORDERS_VIEW))
     registries.add_nav(NavEntry(90, _("System"), "system", "system", SYSTEM_VIEW, group="settings"))

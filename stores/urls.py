@@ -3,13 +3,21 @@
 from django.urls import URLPattern, URLResolver, path
 
 from stores.api import CouponViewSet, CustomerViewSet, HealthViewSet, OrderViewSet
-from stores.views import customers, orders, system
+from stores.views import coupons, customers, jobs, orders, retention, system
 
 dashboard: list[URLPattern | URLResolver] = [
     path("orders/", orders.orders, name="orders"),
     path("orders/<int:pk>/", orders.order, name="order"),
+    path("customers/", customers.customers, name="customers"),
     path("customers/<int:pk>/", customers.customer, name="customer"),
+    path("coupons/", coupons.coupons, name="coupons"),
+    path("insights/retention/", retention.retention, name="retention"),
     path("settings/system/", system.system, name="system"),
+    path("settings/system/audit/", system.audit_log, name="audit"),
+    path("settings/system/deliveries/", system.deliveries, name="deliveries"),
+    path("settings/system/quarantine/", system.quarantine, name="quarantine"),
+    path("jobs/<int:pk>/", jobs.job, name="job"),
+    path("jobs/<int:pk>/action/", jobs.job_action, name="job_action"),
 ]
 public: list[URLPattern | URLResolver] = []
 api: list[tuple[str, type, str]] = [

@@ -107,7 +107,7 @@ def filled_store(*, orders: int = 300, seed: int = 7, owner: User | None = None,
                 )
             )
         if order.status in {"completed", "processing"}:
-            late = order.delivered_at is None and n % 4 == 0
+            late = order.delivered_at is None and n % 40 == 0
             parcels.append(
                 Shipment(
                     store=store,
@@ -150,7 +150,7 @@ def _cache_people(store: Store) -> None:
 
 
 def _machine(store: Store, people: list[Customer], now: object) -> None:
-    Heartbeat.objects.update_or_create(name="worker", defaults={"at": now})
+    Heartbeat.objects.update_or_create(name="tick", defaults={"at": now})
     for n, state in enumerate(["live", "live", "used", "pending", "failed", "expired"]):
         Coupon.objects.create(
             store=store,

@@ -16,6 +16,7 @@ from postpurchase import clock, listing
 from postpurchase.listing import Cell, Column, Empty, Filter, Listing, Tab
 from stores import registries, words
 from stores.access import CUSTOMERS_PII, ORDERS_VIEW, StoreRequest, store_view
+from stores.insights.person import facts
 from stores.models import Order, Shipment, Store
 
 _ENDED = [Shipment.State.DELIVERED, Shipment.State.RETURNED]
@@ -190,7 +191,7 @@ def order(request: StoreRequest, pk: int) -> HttpResponse:
         "status": words.order_status(found),
         "shipping": shipping_badge(found),
         "lines": lines,
-        "item_count": sum(line.quantity for line in lines),
+        "item_count": int(sum(line.quantity for line in lines)),
         "totals": _totals(found),
         "refunds": [one for one in found.refund_rows.all() if one.deleted_at is None] if found.refunded else [],
         "shipments": [
@@ -198,6 +199,7 @@ def order(request: StoreRequest, pk: int) -> HttpResponse:
             for one in found.shipments.all()
         ],
         "customer": found.customer,
+        "facts": facts(found.customer) if found.customer else "",
         "cards": registries.customer_cards(found.customer) if found.customer else [],
         "people": CUSTOMERS_PII in request.permissions,
         "woo_url": f"{request.store.base_url}/wp-admin/admin.php?page=wc-orders&action=edit&id={found.woo_id}",

@@ -1,0 +1,1 @@
+"""Numbers about how people come back. Each says what it counts and over whom."""
