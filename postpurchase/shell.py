@@ -17,7 +17,7 @@ from stores.models import Store, User
 from stores.registries import NavEntry
 
 # What the bar at the foot of a phone holds beside its Menu button: the first four of these that a person may see.
-PHONE = ("home", "inbox", "orders", "reviews", "customers")
+PHONE = ("home", "cases", "orders", "reviews", "customers")
 
 
 def worker_alive() -> bool:

@@ -23,7 +23,7 @@ _DARK_QUERY = "(prefers-color-scheme:dark)"
 def register() -> None:
     """A sidebar entry where mail stays on this machine."""
     if settings.EMAIL_BACKEND == "campaigns.channels.inbox.InboxBackend":
-        add_nav(NavEntry(95, gettext_lazy("Local inbox"), "mail", "inbox", CUSTOMERS_PII))
+        add_nav(NavEntry(95, gettext_lazy("Local inbox"), "mail", "inbox", CUSTOMERS_PII, group="settings"))
 
 
 def _rows(store: Store) -> QuerySet[InboxMail]:

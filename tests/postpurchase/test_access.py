@@ -1,5 +1,6 @@
 """Who gets in where. The addresses are read from the URL configuration, so that no new page can be forgotten."""
 
+import re
 from typing import Any
 
 import pytest
@@ -31,15 +32,26 @@ DASHBOARD = [(route, one) for route, one in EVERY if route.startswith("app/<slug
 NAMES = [one.name or route for route, one in DASHBOARD]
 
 
+BLANK = re.compile(r"<(?:(?P<kind>\w+):)?(?P<name>\w+)>|\(\?P<(?P<group>\w+)>(?P<body>[^)]*)\)")
+
+
+def is_numbered(route: str) -> bool:
+    """Whether the address names an object by its number."""
+    return "<int:" in route or "[0-9]" in route
+
+
 def address(route: str, store: str, number: int = 1) -> str:
-    """The route with its blanks filled in."""
-    out, rest = "", route
-    while "<" in rest:
-        before, _, rest = rest.partition("<")
-        blank, _, rest = rest.partition(">")
-        kind, _, name = blank.partition(":")
-        out += before + (store if name == "store" else str(number) if kind == "int" else "x")
-    return "/" + out + rest
+    """The route with its blanks filled in, of paths and of regular expressions alike."""
+
+    def fill(blank: re.Match[str]) -> str:
+        if blank["name"] == "store":
+            return store
+        body = blank["body"] or ""
+        if blank["kind"] == "int" or "[0-9]" in body:
+            return str(number)
+        return body.partition("|")[0] if "|" in body else "x"
+
+    return "/" + BLANK.sub(fill, route).replace("^", "").replace("$", "")
 
 
 def methods(client: Client, path: str) -> list[Any]:
@@ -78,8 +90,8 @@ def test_a_member_without_the_right_is_refused(
 
 @pytest.mark.parametrize(
     ("route", "pattern"),
-    [(route, one) for route, one in DASHBOARD if "<int:" in route],
-    ids=[one.name for route, one in DASHBOARD if "<int:" in route],
+    [(route, one) for route, one in DASHBOARD if is_numbered(route)],
+    ids=[one.name for route, one in DASHBOARD if is_numbered(route)],
 )
 def test_an_object_of_another_store_is_not_found(route: str, pattern: URLPattern) -> None:
     theirs = make_store(slug="theirs")
@@ -103,7 +115,7 @@ def test_the_owner_opens_every_page_without_a_number_in_its_address() -> None:
     client = Client()
     client.force_login(make_user(store))
     for route, _pattern in DASHBOARD:
-        if "<" in route.removeprefix("app/<slug:store>/"):
+        if BLANK.search(route.removeprefix("app/<slug:store>/")):
             continue
         assert client.get(address(route, "lut")).status_code in {200, 302, 405}, route
 
