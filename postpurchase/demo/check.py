@@ -20,7 +20,6 @@ from django.core import mail
 from django.core.wsgi import get_wsgi_application
 from django.test import Client as Browser
 from django.test.utils import override_settings
-from stores.insights import retention
 
 from campaigns import consent
 from campaigns.models import Enrolment, Message
@@ -30,6 +29,7 @@ from postpurchase import clock, links, queue
 from postpurchase.demo import load
 from reviews import moderation
 from reviews.models import Review, ReviewRequest
+from stores.insights import retention
 from stores.models import Coupon, Delivery, Event, Order, Store
 from stores.sandbox.server import Sandbox
 
