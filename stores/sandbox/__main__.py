@@ -30,6 +30,8 @@ def run(options: argparse.Namespace | dict[str, object]) -> int:
     """Runs until Ctrl-C or SIGTERM; 2 when the port is taken."""
     given = options if isinstance(options, dict) else vars(options)
     history = str(given["history"])
+    if history != "none" and int(str(given["scale"])) > 1:
+        sys.stderr.write(f"Filling the store with about {5 * int(str(given['scale']))},000 orders.\n")
     sandbox = Sandbox(
         path=str(given["db"]),
         zone=str(given["zone"]),
@@ -50,11 +52,11 @@ def run(options: argparse.Namespace | dict[str, object]) -> int:
     except OSError as error:
         sys.stderr.write(f"Port {given['port']} cannot be used: {error.strerror}. Choose another with --port.\n")
         return 2
-    sys.stdout.write(f"Store:  {sandbox.url}\nKey:    {sandbox.key}\nSecret: {sandbox.secret}\n")
-    sys.stdout.flush()
     ended = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: ended.set())
+    sys.stdout.write(f"Store:  {sandbox.url}\nKey:    {sandbox.key}\nSecret: {sandbox.secret}\n")
+    sys.stdout.flush()
     ended.wait()
     sandbox.stop()
     return 0

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from email.utils import format_datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
@@ -73,15 +75,25 @@ class App:
         if response is None:
             response = self._page(request) if not hit else None
             if response is None:
-                response = self._handle(request)
-                if response.after is not None:
-                    response = response.after() or response
+                response = self._answer(request)
                 if not hit:
                     self._keep_page(request, response)
+        response.headers.setdefault("Date", format_datetime(self.store.now, usegmt=True))
         response = faults.after(hit, response)
         if request.method == "HEAD":
             response = replace(response, body=b"")
         self._log(request, response, hit, time.perf_counter() - started)
+        return response
+
+    def _answer(self, request: Request) -> Response:
+        """The store's answer; what breaks inside is WordPress's page for that, and told on standard error."""
+        try:
+            response = self._handle(request)
+        except Exception:
+            traceback.print_exc()
+            return html_response(FATAL, status=500)
+        if response.after is not None:
+            response = response.after() or response
         return response
 
     def _handle(self, request: Request) -> Response:

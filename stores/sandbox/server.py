@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 import socket
+import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -28,7 +29,6 @@ from .wire import BASE
 
 # History numbers lines and meta from 1; what the store makes later starts beyond any history.
 FIRST_OWN_ROW = 1_000_000_000
-ADMIN = {"email": "admin@example.com", "username": "admin", "role": "administrator"}
 
 
 class Sandbox:
@@ -37,7 +37,9 @@ class Sandbox:
     `clock` gives the present moment (aware); the control moves the store's time relative to it. `seed` fills the store
     with a generated history (`history`: "staggered" or "original", or a ready History), `scale` times its size.
     `auto_deliver` sends webhooks about once a second; otherwise `run_webhooks` or the control does. `live_per_minute`
-    orders trickle in. `key` and `secret` fix the first key, which may read and write and belongs to an administrator.
+    orders trickle in, and parcels leave and arrive. `key` and `secret` fix the first key, which may read and write and
+    belongs to an administrator. `basic_over_http` takes plain keys without https and `http_callbacks` wc-auth callbacks
+    to plain http; no real store does either. Unchanged pages of lists are kept ready up to `page_cache_bytes`.
     """
 
     def __init__(
@@ -152,13 +154,20 @@ class Sandbox:
 
     def _deliver_for_ever(self) -> None:
         while not self._stopping.wait(1):
-            self.run_webhooks()
+            self._unless_stopped(self.run_webhooks)
 
     def _trickle(self) -> None:
-        chance = random.Random(0)  # noqa: S311
+        chance = random.Random()  # noqa: S311
         while not self._stopping.wait(60 / self._live_per_minute):
-            with self.store.storage.lock:
-                storefront.random_order(self.store, chance)
+            self._unless_stopped(lambda: self._do(storefront.live_step, chance))
+
+    def _unless_stopped(self, act: Callable[[], Any]) -> None:
+        try:
+            act()
+        except sqlite3.ProgrammingError:
+            # The store was closed under a slow delivery.
+            if not self._stopping.is_set():
+                raise
 
     @property
     def url(self) -> str:
@@ -205,6 +214,8 @@ class Sandbox:
             storage.load("order", orders())
             storage.load("refund", refunds)
             storage.commit()
+            # Without statistics SQLite walks all orders by date to find those of one customer.
+            storage.execute("ANALYZE")
 
     # What the control does, from Python
 

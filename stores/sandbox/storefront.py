@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from . import checkout, orders
+from .clock import ISO
 from .documents import Address, Body
 from .history import CARRIERS, PAYMENTS, SHIPPING
 from .rest import customers
@@ -238,6 +239,24 @@ def refund(
     left = Decimal(body["total"]) - orders.refunded(body)
     wanted = left if amount is None else Decimal(amount)
     return orders.refund(store, body, amount=wanted, reason=reason, items=[dict(one) for one in items or ()])
+
+
+def live_step(store: Store, chance: random.Random) -> Body:
+    """A minute of a busy shop: somebody orders, the oldest waiting parcel leaves, the oldest parcel arrives.
+
+    Returns the new order.
+    """
+    body = random_order(store, chance)
+    since = (store.now - timedelta(days=30)).strftime(ISO)
+    rows = "kind = 'order' AND status = ? AND created > ? AND created < ?"
+    yesterday = (store.now - timedelta(days=1)).strftime(ISO)
+    for waiting in store.storage.bodies(rows, ("processing", since, yesterday), order="created", limit=1):
+        ship(store, waiting["id"])
+    earlier = (store.now - timedelta(days=3)).strftime(ISO)
+    on_the_way = f"{rows} AND body LIKE '%_wc_shipment_tracking_items%' AND body NOT LIKE '%{DELIVERED_KEY}%'"
+    for arriving in store.storage.bodies(on_the_way, ("completed", since, earlier), order="created", limit=1):
+        deliver(store, arriving["id"])
+    return body
 
 
 def random_order(store: Store, chance: random.Random) -> Body:

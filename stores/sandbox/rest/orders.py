@@ -148,6 +148,9 @@ def update_order(store: Store, request: Request, id: int) -> Response:
     if body is None:
         raise _missing(400, "ID is invalid.")
     given = _checked(request)
+    for name in ("line_items", "coupon_lines", "shipping_lines", "fee_lines"):
+        if given.get(name):
+            raise RestError("sandbox_not_supported", f"The sandbox store cannot change {name} of an order.", 501)
     before = encode({**body, "meta_data": []})
     for name in ("customer_note", "transaction_id", "payment_method", "payment_method_title"):
         if name in given:

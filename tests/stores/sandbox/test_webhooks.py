@@ -25,12 +25,15 @@ class Receiver:
     def __init__(self) -> None:
         self.got: list[tuple[str, dict[str, str], bytes]] = []
         self.status = 200
+        self.delivered = threading.Event()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 outer.got.append((self.path, {k.lower(): v for k, v in self.headers.items()}, body))
+                if "X-WC-Webhook-Topic" in self.headers:
+                    outer.delivered.set()
                 self.send_response(outer.status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -287,3 +290,11 @@ def test_on_posts_storage_a_trashed_order_is_told_as_coupon_and_product_too(make
     client.put(f"orders/{order['id']}", {"status": "completed"})
     sandbox.run_webhooks()
     assert [topic for topic, _ in receiver.take()] == ["order.updated"]
+
+
+def test_a_store_that_delivers_by_itself_needs_no_asking(make, receiver: Receiver) -> None:
+    sandbox = make(auto_deliver=True)
+    subscribe(Client(sandbox, sandbox.key, sandbox.secret), receiver, "order.created")
+    order = sandbox.place_order()
+    assert receiver.delivered.wait(10)
+    assert [(topic, body["id"]) for topic, body in receiver.take()] == [("order.created", order["id"])]
