@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-import threading
 
 from .server import Sandbox
 
@@ -47,18 +46,20 @@ def run(options: argparse.Namespace | dict[str, object]) -> int:
         auto_deliver=True,
         http_callbacks=True,
     )
+    # Waited for rather than handled: a handler could strike while the lock that it needs is taken.
+    endings = {signal.SIGINT, signal.SIGTERM}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, endings)
     try:
         sandbox.start()
+        sys.stdout.write(f"Store:  {sandbox.url}\nKey:    {sandbox.key}\nSecret: {sandbox.secret}\n")
+        sys.stdout.flush()
+        signal.sigwait(endings)
     except OSError as error:
         sys.stderr.write(f"Port {given['port']} cannot be used: {error.strerror}. Choose another with --port.\n")
         return 2
-    ended = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: ended.set())
-    sys.stdout.write(f"Store:  {sandbox.url}\nKey:    {sandbox.key}\nSecret: {sandbox.secret}\n")
-    sys.stdout.flush()
-    ended.wait()
-    sandbox.stop()
+    finally:
+        sandbox.stop()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return 0
 
 
