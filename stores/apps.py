@@ -6,11 +6,16 @@ class StoresConfig(AppConfig):
 
     def ready(self) -> None:
         from postpurchase import queue
-        from stores import coupons, events, housekeeping, intents, jobs, pages
+        from stores import connect, coupons, events, housekeeping, inbox, intents, jobs, pages
+        from stores.sync import backfill, checks, fetch, poll, tasks
 
         queue.register_drain("events", lambda budget: events.dispatch())
         queue.register_drain("intents", intents.run_due)
+        queue.register_drain("inbox", inbox.run_due)
+        queue.register_drain("fetches", tasks.run_due, cluster="sync")
         queue.register_drain("jobs", jobs.run_due, cluster="sync")
         queue.register_tick("housekeeping", housekeeping.tidy)
         pages.register()
         coupons.register()
+        for module in (backfill, checks, connect, fetch, poll):
+            module.register()

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from postpurchase import clock, due, queue
 from postpurchase.due import BACKFILL
@@ -107,6 +108,14 @@ def run_due(budget_seconds: float = 20.0) -> int:
         _run_slice(rows[0], max(ends - clock.monotonic(), 1.0))
         ran += 1
     return ran
+
+
+def run_one(job_id: int, budget_seconds: float) -> bool:
+    """Run one slice of this job; False when it is not due or another worker has it."""
+    rows = due.claim(Job, limit=1, lease=LEASE, where=Q(pk=job_id))
+    for job in rows:
+        _run_slice(job, budget_seconds)
+    return bool(rows)
 
 
 def _run_slice(job: Job, budget: float) -> None:

@@ -3,7 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from stores.api import CouponViewSet, CustomerViewSet, HealthViewSet, OrderViewSet
-from stores.views import coupons, customers, jobs, orders, retention, system
+from stores.views import connect, coupons, customers, jobs, orders, retention, system, webhooks
 
 dashboard: list[URLPattern | URLResolver] = [
     path("orders/", orders.orders, name="orders"),
@@ -12,6 +12,7 @@ dashboard: list[URLPattern | URLResolver] = [
     path("customers/<int:pk>/", customers.customer, name="customer"),
     path("coupons/", coupons.coupons, name="coupons"),
     path("insights/retention/", retention.retention, name="retention"),
+    path("connect/", connect.again, name="connect"),
     path("settings/system/", system.system, name="system"),
     path("settings/system/audit/", system.audit_log, name="audit"),
     path("settings/system/deliveries/", system.deliveries, name="deliveries"),
@@ -19,7 +20,10 @@ dashboard: list[URLPattern | URLResolver] = [
     path("jobs/<int:pk>/", jobs.job, name="job"),
     path("jobs/<int:pk>/action/", jobs.job_action, name="job_action"),
 ]
-public: list[URLPattern | URLResolver] = []
+public: list[URLPattern | URLResolver] = [
+    path("setup/connect/", connect.first, name="connect-first"),
+    path("hooks/woo/<str:token>/", webhooks.woo, name="woo-hook"),
+]
 api: list[tuple[str, type, str]] = [
     ("orders", OrderViewSet, "api-orders"),
     ("customers", CustomerViewSet, "api-customers"),

@@ -213,6 +213,7 @@ class Migration(migrations.Migration):
                 ('country', models.CharField(blank=True, max_length=2)),
                 ('state', models.CharField(choices=[('new', 'Not connected'), ('connected', 'Connected'), ('unreachable', 'Unreachable'), ('refused', 'Keys refused')], default='new', max_length=12)),
                 ('state_reason', models.TextField(blank=True)),
+                ('failures', models.PositiveSmallIntegerField(default=0)),
                 ('created_at', models.DateTimeField(default=postpurchase.clock.now)),
                 ('consumer_key', postpurchase.crypto.EncryptedTextField(blank=True)),
                 ('consumer_secret', postpurchase.crypto.EncryptedTextField(blank=True)),

@@ -76,6 +76,8 @@ class Store(models.Model):
     country = models.CharField(max_length=2, blank=True)
     state = models.CharField(max_length=12, choices=State.choices, default=State.NEW)
     state_reason = models.TextField(blank=True)
+    # Calls in a row that found no shop; the third makes it unreachable.
+    failures = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(default=clock.now)
 
     consumer_key = EncryptedTextField(blank=True)

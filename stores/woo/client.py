@@ -56,7 +56,12 @@ class _Signer(API):
         url = self._API__get_url(endpoint)
         auth = None
         if not self.is_ssl:
-            url = self._API__get_oauth_url(f"{url}?{urlencode(asked)}" if asked else url, method)
+            # Shops that end https before WordPress take themselves for http: what is signed says http.
+            scheme, _, rest = url.partition("://")
+            signed = self._API__get_oauth_url(
+                f"http://{rest}?{urlencode(asked)}" if asked else f"http://{rest}", method
+            )
+            url = f"{scheme}://{signed.partition('://')[2]}"
         else:
             if self.query_string_auth:
                 asked |= {"consumer_key": self.consumer_key, "consumer_secret": self.consumer_secret}

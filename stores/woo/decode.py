@@ -5,6 +5,7 @@ texts that differ by version and language. So status and shape decide first, cod
 """
 
 import codecs
+import html
 import json
 import re
 from collections.abc import Mapping
@@ -56,6 +57,11 @@ def parse(body: bytes) -> tuple[Any, str]:
     value, end = _decoder.raw_decode(text, begin)
     junk = (text[:begin] + text[end:]).strip() or "byte order mark"
     return value, junk[:300]
+
+
+def plain(text: str) -> str:
+    """A name that the shop sent HTML-escaped, as plain text."""
+    return re.sub(r"<[^>]*>", "", html.unescape(text)).strip()
 
 
 def wait_seconds(header: str | None) -> float | None:

@@ -1,0 +1,159 @@
+"""What the System page, `doctor` and the health address say about the link to the shop."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from postpurchase import clock
+from stores import registries
+from stores.models import Job, Quarantined, Store, SyncCursor, SyncTask, WebhookEndpoint
+from stores.registries import Check
+from stores.sync import backfill, poll
+
+# A poll that is this much later than it should be is worth a word.
+LATE = timedelta(minutes=10)
+
+
+def checks(store: Store) -> Iterator[Check]:
+    """Five lines: the shop answers, polls are fresh, webhooks arrive, nothing is put aside, the history is here."""
+    connect_url = reverse("connect", args=[store.slug])
+    yield _reachable(store, connect_url)
+    yield _polled(store)
+    yield _hooked(store, connect_url)
+    yield _quarantine(store)
+    yield _history(store)
+
+
+def _reachable(store: Store, url: str) -> Check:
+    ok = store.state == Store.State.CONNECTED
+    if ok and not store.can_write:
+        return Check(
+            _("Shop"),
+            False,
+            _("The shop answers, but its keys may only read: coupons and reviews are not written."),
+            _("Make keys with “Read/Write” permission and connect again."),
+            url,
+            "warn",
+        )
+    junk = store.capabilities.get("pollution")
+    if ok and junk:
+        return Check(
+            _("Shop"),
+            False,
+            _("The shop prints notices into its answers. They are stepped over; nothing is lost."),
+            _("Switch off the display of PHP notices: “%(junk)s”") % {"junk": str(junk)[:120]},
+            level="warn",
+        )
+    words = {
+        Store.State.NEW: _("The store is not connected yet."),
+        Store.State.CONNECTED: _("The shop answers."),
+    }
+    return Check(
+        _("Shop"),
+        ok,
+        words.get(Store.State(store.state)) or store.state_reason or _("The shop does not answer."),
+        "" if ok else _("It is tried again by itself. If it does not come back, connect it again."),
+        url,
+    )
+
+
+def _polled(store: Store) -> Check:
+    row = SyncCursor.objects.filter(store=store, entity="order").first()
+    task = SyncTask.objects.filter(store=store, key="poll:order").first()
+    at = row.polled_at if row else None
+    fresh = at is not None and clock.now() - at < poll.ORDERS_EVERY + LATE
+    if at is None:
+        sentence = _("The shop's orders have not been asked for yet.")
+    else:
+        minutes = int((clock.now() - at).total_seconds() // 60)
+        sentence = ngettext(
+            "The shop's orders were asked for %(n)s minute ago.",
+            "The shop's orders were asked for %(n)s minutes ago.",
+            minutes,
+        ) % {"n": minutes}
+    return Check(
+        _("Polling"),
+        fresh,
+        sentence,
+        "" if fresh else (task.error if task and task.error else _("See whether the worker runs.")),
+    )
+
+
+def _hooked(store: Store, url: str) -> Check:
+    rows = list(WebhookEndpoint.objects.filter(store=store))
+    if not store.capabilities.get("webhooks", True):
+        return Check(
+            _("Webhooks"),
+            False,
+            _("The shop cannot call this program, so it is asked every five minutes instead."),
+            _("Set PUBLIC_URL to an address that the shop can reach, then connect again."),
+            url,
+            "warn",
+        )
+    missing = [row.topic for row in rows if row.state != "active"]
+    refused = sum(row.refused for row in rows)
+    if not rows or missing:
+        return Check(
+            _("Webhooks"),
+            False,
+            _("Webhooks are missing in the shop: %(topics)s.") % {"topics": ", ".join(missing) or _("all")},
+            _("They are made again within the hour; polling fills the gap."),
+            level="warn",
+        )
+    last = max((row.last_at for row in rows if row.last_at), default=None)
+    sentence = (
+        _("All %(n)s webhooks stand; the last one came at %(at)s.")
+        % {"n": len(rows), "at": last.astimezone(store.tz).strftime("%Y-%m-%d %H:%M")}
+        if last
+        else _("All %(n)s webhooks stand; none has come yet.") % {"n": len(rows)}
+    )
+    if refused:
+        sentence += " " + _("%(n)s deliveries with a wrong signature were refused.") % {"n": refused}
+    return Check(_("Webhooks"), True, sentence)
+
+
+def _quarantine(store: Store) -> Check:
+    rows = Quarantined.objects.filter(store=store, solved_at=None)
+    count = rows.count()
+    if not count:
+        return Check(_("Unreadable objects"), True, _("Everything that the shop sent could be read."))
+    newest = rows.order_by("-last_at")[0]
+    return Check(
+        _("Unreadable objects"),
+        False,
+        ngettext(
+            "%(n)s object of the shop could not be read and is kept aside.",
+            "%(n)s objects of the shop could not be read and are kept aside.",
+            count,
+        )
+        % {"n": count},
+        f"{newest.entity} {newest.woo_id or ''}: {newest.reason}",
+        level="warn",
+    )
+
+
+def _history(store: Store) -> Check:
+    if store.backfilled_at:
+        return Check(_("History"), True, _("The shop's whole history is here."))
+    job = Job.objects.filter(store=store, kind=backfill.KIND).order_by("-pk").first()
+    if job is None:
+        return Check(_("History"), False, _("The history has not been read."), _("Connect the store."), level="warn")
+    url = reverse("job", args=[store.slug, job.pk])
+    sentence = _("The history is being read: %(done)s of about %(total)s. Numbers will change.") % {
+        "done": job.done,
+        "total": job.total,
+    }
+    if job.status in {Job.Status.PAUSED, Job.Status.FAILED, Job.Status.CANCELLED}:
+        sentence = _("Reading the history stopped at %(done)s of about %(total)s.") % {
+            "done": job.done,
+            "total": job.total,
+        }
+    return Check(_("History"), False, sentence, job.error or _("Numbers are complete when it ends."), url, "warn")
+
+
+def register() -> None:
+    """Called from `AppConfig.ready()`."""
+    registries.add_checks(checks)

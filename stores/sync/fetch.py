@@ -1,0 +1,108 @@
+"""Fetching one object by its id and handing its present body to the mirror."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from postpurchase import clock
+from stores.models import Customer, Refund, Store, SyncTask
+from stores.sync import apply, health, tasks
+from stores.woo.client import Client, client_for
+from stores.woo.errors import Missing
+
+PATHS = {
+    "order": "orders",
+    "product": "products",
+    "coupon": "coupons",
+    "customer": "customers",
+    "review": "products/reviews",
+    "category": "products/categories",
+}
+VARIABLE = frozenset({"variable", "variable-subscription"})
+
+
+def fetch(task: SyncTask) -> timedelta | None:
+    """Ask for the task's object and apply it; what is not there any more becomes a tombstone."""
+    store, entity, woo_id = task.store, task.entity, task.woo_id
+    if woo_id is None:
+        return None
+    client, begun = client_for(store), clock.now()
+    if entity == "refund":
+        # The backfill may have brought the lines already, with the list of all refunds.
+        if Refund.objects.filter(store=store, order__woo_id=woo_id, lines__isnull=True, deleted_at=None).exists():
+            refunds_of(store, client, woo_id)
+        return None
+    if entity == "variations":
+        variations_of(store, client, woo_id)
+        return None
+    try:
+        body = client.get(f"{PATHS[entity]}/{woo_id}")
+    except Missing:
+        health.answered(store)
+        apply.mark_missing(store, entity, woo_id)
+        return None
+    health.answered(store)
+    if entity == "customer" and not _is_customer(store, body):
+        return None
+    # A variation's change comes under its own id as that of a product.
+    kind = "variation" if entity == "product" and body.get("type") == "variation" else entity
+    with transaction.atomic():
+        take_in(store, kind, [body], fetched_at=begun)
+    return None
+
+
+def take_in(store: Store, entity: str, rows: list[dict[str, Any]], *, fetched_at: datetime) -> None:
+    """Apply bodies in the present transaction, and have the variations of changed products fetched."""
+    apply.apply(store, entity, rows, fetched_at=fetched_at)
+    if entity == "product":
+        tasks.arm(store, [("variations", row["id"]) for row in rows if row.get("type") in VARIABLE])
+
+
+def _is_customer(store: Store, body: dict[str, Any]) -> bool:
+    """Shops also tell of editors and subscribers, who bought nothing."""
+    return (
+        body.get("role") in {None, "customer"}
+        or body.get("is_paying_customer") is True
+        or Customer.objects.filter(store=store, woo_id=body.get("id")).exists()
+    )
+
+
+def refunds_of(store: Store, client: Client, order_id: int, *, historic: bool = False) -> int:
+    """Fetch the refunds of an order (by its woo id) with their lines; how many there were."""
+    page = client.page(f"orders/{order_id}/refunds", per_page=100)
+    for row in page.rows:
+        row.setdefault("parent_id", order_id)
+    if page.rows:
+        apply.apply(store, "refund", page.rows, fetched_at=page.fetched_at, historic=historic)
+    return len(page.rows)
+
+
+def variations_of(store: Store, client: Client, product_id: int, *, historic: bool = False) -> int:
+    """Fetch the variations of a product (by its woo id); how many there were."""
+    number, found = 1, 0
+    while True:
+        page = client.page(f"products/{product_id}/variations", per_page=100, page=number, orderby="id", order="asc")
+        for row in page.rows:
+            row.setdefault("parent_id", product_id)
+        if page.rows:
+            apply.apply(store, "variation", page.rows, fetched_at=page.fetched_at, historic=historic)
+        found += len(page.rows)
+        if len(page.rows) < 100:
+            return found
+        number += 1
+
+
+def register() -> None:
+    """Hook the fetchers in; called from `AppConfig.ready()`."""
+    for entity in [*PATHS, "refund", "variations"]:
+        tasks.register_fetch(entity, fetch)
+
+
+def gmt_of(row: dict[str, object], field: str = "date_modified_gmt") -> datetime | None:
+    """A row's time in GMT, aware; None when it tells none that can be read."""
+    text = row.get(field)
+    try:
+        return datetime.fromisoformat(str(text)).replace(tzinfo=UTC) if text else None
+    except ValueError:
+        return None

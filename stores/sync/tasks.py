@@ -1,0 +1,183 @@
+"""Fetch tasks: one row for each object that is to be asked for, however many hints there were; and their working off."""
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import Q
+
+from postpurchase import clock, due, queue
+from postpurchase.due import POLL, State
+from stores.models import Store, SyncTask
+from stores.sync import health
+from stores.woo.errors import Blocked, Invalid, KeysRefused, Missing, ToldToWait, Unreachable, WooError
+
+log = logging.getLogger(__name__)
+LEASE = timedelta(seconds=300)
+# A shop that changes one object twenty times a second is asked for it this often at most.
+BETWEEN_FETCHES = timedelta(seconds=10)
+
+Runner = Callable[[SyncTask], timedelta | None]
+_fetchers: dict[str, Runner] = {}
+_polls: dict[str, Runner] = {}
+
+
+def register_fetch(entity: str, runner: Runner) -> None:
+    """Name what fetches one object of an entity and applies it."""
+    _fetchers[entity] = runner
+
+
+def register_poll(entity: str, runner: Runner) -> None:
+    """Name what polls an entity; it says after which time to do so again."""
+    _polls[entity] = runner
+
+
+def arm(store: Store, wanted: Iterable[tuple[str, int]]) -> int:
+    """Have these objects (entity, woo id) fetched soon, in the present transaction; how many objects that are.
+
+    A hint during a running fetch has it repeated, because the answer under way may be older than the hint.
+    """
+    keys = {f"{entity}:{woo_id}": (entity, woo_id) for entity, woo_id in wanted}
+    if not keys:
+        return 0
+    now = clock.now()
+    with transaction.atomic():
+        rows = SyncTask.objects.filter(store=store, key__in=list(keys))
+        rows.filter(state__in=[State.DONE, State.DEAD], finished_at__gt=now - BETWEEN_FETCHES).update(
+            state=State.DUE, due_at=now + BETWEEN_FETCHES, attempts=0, error="", error_code="", finished_at=None
+        )
+        rows.filter(state__in=[State.DONE, State.DEAD]).update(
+            state=State.DUE, due_at=now, attempts=0, error="", error_code="", finished_at=None
+        )
+        rows.filter(state=State.RUNNING).update(due_at=now + BETWEEN_FETCHES)
+        SyncTask.objects.bulk_create(
+            [
+                SyncTask(store=store, key=key, entity=entity, woo_id=woo_id, priority=POLL, due_at=now)
+                for key, (entity, woo_id) in keys.items()
+            ],
+            ignore_conflicts=True,
+        )
+        queue.wake("sync")
+    return len(keys)
+
+
+def arm_polls(store: Store, entities: Iterable[str] = ()) -> int:
+    """Have entities (all, if none are named) polled now; how many. Makes the rows that are not there yet."""
+    names = list(entities) or list(_polls)
+    now = clock.now()
+    keys = [f"poll:{name}" for name in names]
+    with transaction.atomic():
+        rows = SyncTask.objects.filter(store=store, key__in=keys)
+        rows.filter(state__in=[State.DONE, State.DEAD, State.HELD]).update(
+            state=State.DUE, due_at=now, attempts=0, error="", error_code="", finished_at=None
+        )
+        rows.filter(state=State.DUE, due_at__gt=now, error_code="").update(due_at=now)
+        rows.filter(state=State.RUNNING).update(due_at=now + BETWEEN_FETCHES)
+        SyncTask.objects.bulk_create(
+            [
+                SyncTask(store=store, key=key, entity=name, priority=POLL, due_at=now)
+                for key, name in zip(keys, names, strict=True)
+            ],
+            ignore_conflicts=True,
+        )
+        queue.wake("sync")
+    return len(names)
+
+
+def run_due(budget_seconds: float = 20.0) -> int:
+    """Work off due fetches and polls within the budget, one call at a time; how many were tried.
+
+    Of a shop that does not answer only the poll of orders goes out, as the probe.
+    """
+    ends = clock.monotonic() + budget_seconds
+    tried = 0
+    reachable = Q(store__state=Store.State.CONNECTED) | Q(
+        key="poll:order", store__state__in=[Store.State.UNREACHABLE, Store.State.REFUSED]
+    )
+    # While the history is read, its refunds come by the page; one by one they would hold it up.
+    wanted = reachable & (~Q(entity="refund") | Q(store__backfilled_at__isnull=False))
+    while clock.monotonic() < ends:
+        rows = due.claim(SyncTask, limit=1, lease=LEASE, where=wanted)
+        if not rows:
+            break
+        _run(rows[0])
+        tried += 1
+    return tried
+
+
+def poll_now(store: Store) -> list[SyncTask]:
+    """Poll every entity of a store here and now, and fetch what that found; the poll rows afterwards."""
+    arm_polls(store)
+    polls = SyncTask.objects.filter(store=store, key__startswith="poll:").order_by("pk")
+    polls.filter(state=State.DUE).update(due_at=clock.now())
+    for _round in range(2):
+        where = Q(store=store, key__startswith="poll:") if not _round else Q(store=store)
+        while rows := due.claim(SyncTask, limit=1, lease=LEASE, where=where):
+            _run(rows[0])
+    return list(polls.all())
+
+
+def _run(task: SyncTask) -> None:
+    store = task.store
+    polls = task.key.startswith("poll:")
+    runner = (_polls if polls else _fetchers).get(task.entity)
+    if runner is None:
+        due.give_up(task, f"Nothing fetches {task.entity!r}.", code="no_fetcher")
+        return
+    try:
+        again_in = runner(task)
+    except ToldToWait as told:
+        due.postpone(task, clock.now() + timedelta(seconds=told.seconds))
+    except (Unreachable, Blocked, KeysRefused) as error:
+        _later(task, store, error)
+    except (Invalid, Missing) as error:
+        # The entity as a whole is refused, such as by a version that lacks it: asked again tomorrow, shown meanwhile.
+        if polls:
+            due.postpone(task, clock.now() + timedelta(days=1))
+            SyncTask.objects.filter(pk=task.pk).update(error=error.message, error_code=error.code or "refused")
+        else:
+            due.give_up(task, error.message, code=error.code)
+    except LeaseLost:
+        log.warning(
+            "task %s of store %s was overtaken by another worker; its rows were rolled back", task.key, store.pk
+        )
+        due.postpone(task, clock.now() + BETWEEN_FETCHES)
+    except Exception as error:
+        log.exception("task %s of store %s failed", task.key, store.pk)
+        wait = due.backoff(task.attempts)
+        if polls:
+            due.postpone(task, clock.now() + max(wait, timedelta(minutes=1)))
+            SyncTask.objects.filter(pk=task.pk).update(error=f"{type(error).__name__}: {error}"[:2000])
+        else:
+            due.retry(task, clock.now() + wait, f"{type(error).__name__}: {error}", code="failed")
+    else:
+        _end(task, again_in)
+
+
+def _later(task: SyncTask, store: Store, error: WooError) -> None:
+    health.failed(store, error)
+    wait = health.probe_in(store.failures)
+    # Not an attempt of this object's: the shop as a whole is away, and a poll must never die of that.
+    due.postpone(task, clock.now() + wait)
+    SyncTask.objects.filter(pk=task.pk).update(error=error.message, error_code=error.code or "unreachable")
+
+
+def _end(task: SyncTask, again_in: timedelta | None) -> None:
+    with transaction.atomic():
+        current = SyncTask.objects.select_for_update().get(pk=task.pk)
+        if current.lease_token != task.lease_token:
+            return
+        hinted = current.due_at > task.due_at
+        if hinted:
+            due.postpone(task, current.due_at)
+        elif again_in is not None:
+            due.postpone(task, clock.now() + again_in)
+        else:
+            due.finish(task)
+        if task.error or task.error_code:
+            SyncTask.objects.filter(pk=task.pk).update(error="", error_code="")
+
+
+class LeaseLost(Exception):
+    """Another worker has taken this entity over; what this one read must not be written."""

@@ -1,0 +1,71 @@
+"""Where the shop's webhooks arrive: checked, stored raw, answered. No parsing, no outgoing call."""
+
+import base64
+import hashlib
+import hmac
+import re
+
+from django.db import DatabaseError
+from django.db.models import F
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from postpurchase import queue
+from postpurchase.due import TRANSACTIONAL
+from stores.models import Delivery, WebhookEndpoint
+
+MAX_BYTES = 2 * 1024 * 1024
+_PING = re.compile(rb"webhook_id=\d{1,20}")
+
+
+class _Accepted(HttpResponse):
+    """200, and the bell rings once it is sent, so that the shop does not wait for it."""
+
+    def close(self) -> None:
+        super().close()
+        queue.wake()
+
+
+@csrf_exempt
+@require_POST
+def woo(request: HttpRequest, token: str) -> HttpResponse:
+    """One delivery. 401 for a signature that is not the endpoint's, 503 when it could not be kept."""
+    if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BYTES:
+        return HttpResponse(status=413)
+    body = request.body
+    signature = request.headers.get("X-WC-Webhook-Signature", "")
+    # The hello that comes inside the shop's answer to our own request to make the webhook.
+    if not signature and _PING.fullmatch(body):
+        return HttpResponse(status=200)
+    try:
+        endpoint = WebhookEndpoint.objects.filter(token=token).only("pk", "store_id", "secret", "topic").first()
+        if endpoint is None:
+            return HttpResponse(status=404)
+        if not _is_signed(body, signature, endpoint.secret):
+            WebhookEndpoint.objects.filter(pk=endpoint.pk).update(refused=F("refused") + 1)
+            return HttpResponse(status=401)
+        # The shop's delivery id is the same for all deliveries of a second: only with the body it tells them apart.
+        told = request.headers.get("X-WC-Webhook-Delivery-ID", "")[:64]
+        key = f"{endpoint.pk}:{told}:{hashlib.sha256(body).hexdigest()[:16]}"
+        Delivery.objects.bulk_create(
+            [
+                Delivery(
+                    store_id=endpoint.store_id,
+                    endpoint_id=endpoint.pk,
+                    topic=endpoint.topic,
+                    key=key,
+                    body=body,
+                    priority=TRANSACTIONAL,
+                )
+            ],
+            ignore_conflicts=True,
+        )
+    except DatabaseError:
+        return HttpResponse(status=503)
+    return _Accepted(status=200)
+
+
+def _is_signed(body: bytes, signature: str, secret: str) -> bool:
+    due = base64.b64encode(hmac.new(secret.encode(), body, hashlib.sha256).digest())
+    return hmac.compare_digest(due, signature.encode("utf-8", "replace"))

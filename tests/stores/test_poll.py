@@ -1,0 +1,303 @@
+"""Polls: what changed comes in, once, whatever goes wrong on the way; the cursor follows the shop's data alone."""
+
+from datetime import UTC, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from postpurchase import clock, due
+from postpurchase.due import State
+from stores.models import Event, Order, Product, Refund, Store, StoreReview, SyncCursor, SyncTask
+from stores.sync import health, poll, tasks
+from tests.factories import NOON
+from tests.stores.shop import asked, gmt, joined, place, running
+
+pytestmark = pytest.mark.django_db
+
+
+def run(store: Store, entity: str = "order") -> SyncTask:
+    tasks.arm_polls(store, [entity])
+    SyncTask.objects.filter(store=store, key=f"poll:{entity}").update(due_at=clock.now() - timedelta(seconds=1))
+    while rows := due.claim(SyncTask, limit=1, lease=tasks.LEASE):
+        rows[0].store.refresh_from_db()
+        tasks._run(rows[0])
+    return SyncTask.objects.get(store=store, key=f"poll:{entity}")
+
+
+def cursor(store: Store, entity: str = "order") -> Any:
+    return SyncCursor.objects.get(store=store, entity=entity).cursor_gmt
+
+
+def test_the_first_poll_only_notes_where_the_shop_stands() -> None:
+    with running(orders=3) as sandbox:
+        store = joined(sandbox)
+        task = run(store)
+        newest = sandbox.requests and max(gmt(body["date_modified_gmt"]) for body in sandbox_orders(sandbox))
+        assert Order.objects.count() == 0
+        assert cursor(store) == newest
+        assert (task.state, task.error) == (State.DUE, "")
+        assert timedelta(minutes=4) < task.due_at - clock.now() <= poll.ORDERS_EVERY
+
+
+def fresh(first: int = 201) -> list[int]:
+    """What came in beside the order that stood at the cursor; the overlap brings that one too."""
+    return sorted(Order.objects.exclude(woo_id=first).values_list("woo_id", flat=True))
+
+
+def sandbox_orders(sandbox: Any) -> list[dict[str, Any]]:
+    return sandbox.store.storage.bodies("kind = 'order'", order="id")
+
+
+def test_what_changed_comes_in_and_the_cursor_follows_the_shops_clock() -> None:
+    with running(orders=2) as sandbox:
+        store = joined(sandbox)
+        run(store)
+        sandbox.advance(hours=3)
+        body = place(sandbox, 5)
+        with clock.shifted(-timedelta(hours=30)):
+            run(store)
+        assert fresh(202) == [body["id"]]
+        assert cursor(store) == gmt(body["date_modified_gmt"])
+        store.refresh_from_db()
+        assert store.polled_at is not None
+
+
+def test_a_poll_with_nothing_new_writes_only_freshness() -> None:
+    with running(orders=2) as sandbox:
+        store = joined(sandbox)
+        run(store)
+        place(sandbox, 3)
+        run(store)
+        rows, events = Order.objects.count(), Event.objects.count()
+        tasks.arm_polls(store, ["order"])
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            run(store)
+        written = {
+            text.split('"')[1]
+            for text in (query["sql"] for query in queries)
+            if text.startswith(("INSERT", "UPDATE", "DELETE"))
+        }
+        # The mirror closes whatever it had put aside: nothing here.
+        assert written <= {"stores_synctask", "stores_synccursor", "stores_store", "stores_quarantined"}
+        assert (Order.objects.count(), Event.objects.count()) == (rows, events)
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "Europe/Berlin", "America/New_York"])
+def test_a_shop_in_any_zone_loses_no_change(zone: str) -> None:
+    with running(orders=1, zone=zone) as sandbox:
+        store = joined(sandbox)
+        run(store)
+        wanted = []
+        for minutes in (20, 90, 400):
+            sandbox.advance(minutes=minutes)
+            wanted.append(place(sandbox)["id"])
+            run(store)
+        assert fresh() == sorted(wanted)
+        query = asked(sandbox, "/orders")[-1]["query"]
+        assert "dates_are_gmt=true" in query
+        assert "Z" not in query.partition("modified_after=")[2].partition("&")[0]
+
+
+def test_a_second_with_more_changes_than_a_page_comes_in_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(poll, "PER_PAGE", 4)
+    with running(orders=1) as sandbox:
+        store = joined(sandbox)
+        run(store)
+        sandbox.advance(hours=1)
+        wanted = [place(sandbox, number)["id"] for number in range(11)]
+        sandbox.advance(seconds=1)
+        wanted.append(place(sandbox)["id"])
+        run(store)
+        assert fresh() == sorted(wanted)
+
+
+def test_a_long_absence_is_caught_up_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(poll, "PER_PAGE", 5)
+    with running(orders=1) as sandbox:
+        store = joined(sandbox)
+        run(store)
+        wanted = []
+        for number in range(23):
+            sandbox.advance(minutes=7)
+            wanted.append(place(sandbox, number)["id"])
+        run(store)
+        assert fresh() == sorted(wanted)
+        pages = [one["query"] for one in asked(sandbox, "/orders") if "order=asc" in one["query"]]
+        assert all("page=1" in query for query in pages)
+
+
+@pytest.mark.parametrize("kind", ["short_page", "empty_list"])
+def test_a_short_or_empty_page_in_the_middle_ends_nothing(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(poll, "PER_PAGE", 5)
+    with running(orders=1) as sandbox:
+        store = joined(sandbox)
+        run(store)
+        wanted = []
+        for number in range(12):
+            sandbox.advance(minutes=7)
+            wanted.append(place(sandbox, number)["id"])
+        sandbox.fault(kind, path="/orders$", nth=2)
+        run(store)
+        run(store)
+        assert fresh() == wanted
+
+
+def test_an_empty_answer_deletes_nothing_and_leaves_the_cursor() -> None:
+    with running(orders=1) as sandbox:
+        store = joined(sandbox)
+        run(store)
+        place(sandbox)
+        run(store)
+        before = cursor(store)
+        sandbox.fault("empty_list", path="/orders$", times=0)
+        run(store)
+        assert Order.objects.filter(deleted_at=None).count() == 2
+        assert cursor(store) == before
+
+
+def test_a_second_worker_takes_over_and_the_slow_one_writes_nothing() -> None:
+    with running(orders=1) as sandbox:
+        store = joined(sandbox)
+        run(store)
+        sandbox.advance(hours=1)
+        place(sandbox)
+        slow = poll.begin(store, "order")
+        before = slow.cursor
+        page = slow.client.page("orders", per_page=5, orderby="modified", order="desc")
+        poll.begin(store, "order")
+        with pytest.raises(tasks.LeaseLost):
+            slow.commit(page)
+        assert Order.objects.count() == 0
+        assert cursor(store) == before
+
+
+def test_a_shop_that_ignores_the_filter_is_found_out_and_read_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(orders=4) as sandbox:
+        store = joined(sandbox)
+        run(store)
+        real = poll._page
+
+        def deaf(walk: Any, path: str, bound: Any, number: int, **params: Any) -> Any:
+            return real(walk, path, NOON - timedelta(days=900), number, **params)
+
+        monkeypatch.setattr(poll, "_page", deaf)
+        task = run(store)
+        assert task.error_code == "no_modified_after"
+        store.refresh_from_db()
+        assert store.capabilities["modified_after:order"] is False
+        run(store)
+        assert Order.objects.count() == 4
+
+
+def test_a_refund_brings_its_lines() -> None:
+    with running(orders=1) as sandbox:
+        store = joined(sandbox)
+        run(store)
+        sandbox.advance(hours=1)
+        body = place(sandbox)
+        sandbox.refund(body["id"], "10.00")
+        run(store)
+        refund = Refund.objects.get()
+        assert (str(refund.amount.quantize(refund.amount.__class__("0.01"))), refund.lines is None) == ("10.00", False)
+
+
+def test_products_bring_their_variations() -> None:
+    with running() as sandbox:
+        store = joined(sandbox)
+        SyncCursor.objects.create(store=store, entity="product", cursor_gmt=NOON - timedelta(days=900))
+        run(store, "product")
+        assert sorted(Product.objects.values_list("woo_id", flat=True)) == [101, 102, 103, 104]
+        assert Product.objects.get(woo_id=104).parent == Product.objects.get(woo_id=103)
+
+
+def test_new_customers_and_reviews_come_in() -> None:
+    with running(orders=1) as sandbox:
+        store = joined(sandbox)
+        run(store, "product")
+        run(store, "review")
+        body = place(sandbox, account=True, email="bea@example.com")
+        run(store, "customer")
+        assert store.customers.get(email_key="bea@example.com").woo_id == body["customer_id"]
+        from stores.woo.client import client_for
+
+        for words in ("Good.", "Very good."):
+            client_for(store).post(
+                "products/reviews",
+                {"product_id": 101, "review": words, "reviewer": "Bea", "reviewer_email": "b@example.com", "rating": 5},
+            )
+        run(store, "review")
+        assert StoreReview.objects.count() == 2
+
+
+def test_three_failures_make_a_shop_unreachable_and_one_answer_heals_it() -> None:
+    with running(orders=1) as sandbox:
+        store = joined(sandbox)
+        run(store)
+        sandbox.fault("drop_before", path="/orders", times=4)
+        for failures in (1, 2, 3):
+            task = run(store)
+            store.refresh_from_db()
+            assert store.failures == failures
+            assert task.state == State.DUE
+            assert task.error
+        assert store.state == Store.State.UNREACHABLE
+        assert Event.objects.filter(name="store.unreachable").count() == 1
+        sandbox.clear_faults()
+        sandbox.advance(hours=1)
+        place(sandbox)
+        run(store)
+        store.refresh_from_db()
+        assert (store.state, store.failures, store.state_reason) == (Store.State.CONNECTED, 0, "")
+        assert Event.objects.filter(name="store.recovered").count() == 1
+        assert len(fresh()) == 1
+
+
+def test_a_silent_shop_is_left_alone_but_for_the_probe() -> None:
+    with running() as sandbox:
+        store = joined(sandbox, state=Store.State.UNREACHABLE)
+        tasks.arm_polls(store)
+        tasks.arm(store, [("order", 5)])
+        sandbox.fault("status", status=500, path="/", times=0)
+        before = len(sandbox.requests)
+        tasks.run_due(5)
+        assert {one["path"].rpartition("/")[2] for one in sandbox.requests[before:]} == {"orders"}
+        assert SyncTask.objects.get(key="order:5").attempts == 0
+
+
+def test_refused_keys_stop_the_store_and_say_why() -> None:
+    with running() as sandbox:
+        store = joined(sandbox, consumer_secret="cs_wrong")
+        run(store)
+        store.refresh_from_db()
+        assert store.state == Store.State.REFUSED
+        assert "keys" in store.state_reason
+
+
+def test_a_told_pause_is_kept_to_the_second() -> None:
+    with running() as sandbox:
+        store = joined(sandbox)
+        sandbox.fault("status", status=429, headers={"Retry-After": "600"}, path="/orders")
+        with clock.frozen(NOON):
+            task = run(store)
+            assert task.due_at == NOON + timedelta(seconds=600)
+        store.refresh_from_db()
+        assert (store.state, store.failures) == (Store.State.CONNECTED, 0)
+
+
+def test_the_wait_between_probes_grows_to_an_hour() -> None:
+    waits = [int(health.probe_in(n).total_seconds() // 60) for n in (1, 2, 3, 4, 5, 6, 7, 50)]
+    assert waits == [1, 2, 5, 15, 30, 60, 60, 60]
+
+
+def test_notices_before_the_json_are_noted_for_the_merchant() -> None:
+    with running(orders=1) as sandbox:
+        store = joined(sandbox)
+        sandbox.fault("prefix", text="<b>Notice</b>: x\n", path="/orders", times=0)
+        run(store)
+        store.refresh_from_db()
+        assert "Notice" in store.capabilities["pollution"]
+        assert cursor(store).tzinfo is UTC
