@@ -19,7 +19,7 @@ _COMMON = {
 _RATING_IS_ADVERTISING = _COMMON | {"review": "M", "survey": "M"}
 _UNKNOWN = {purpose: "T" if purpose == "order" else "M" for purpose in PURPOSES}
 
-# Checked against each country's rules on mail to existing customers; docs/limits.md says on what date.
+# Countries whose rules let a shop write to its buyers about what they bought; the merchant answers for the rest.
 _TABLE: dict[str, dict[str, str]] = {
     "DE": _RATING_IS_ADVERTISING,
     "AT": _RATING_IS_ADVERTISING,

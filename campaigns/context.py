@@ -21,7 +21,7 @@ from campaigns.rendering import one_line
 from loyalty import earning, ledger
 from loyalty.models import EarnRule, Program
 from postpurchase import colours, links, money
-from reviews import asking
+from reviews import asking, cases
 from reviews.models import ReviewRequest
 from stores import public
 from stores.models import Coupon, Customer, Order, OrderLine, Shipment, Store
@@ -81,12 +81,12 @@ def build_context(
                 "email": customer.email,
             },
             "message": {"why": _why(store, order, message), "purpose": message.purpose, "klass": message.klass},
-            "links": _links(store, customer, message, language, review_request, payload),
+            "links": _links(store, customer, order, message, language, review_request, payload),
             "delivery": {"window": None, "words": None, "label": None, "to": None},
             "parcels": [],
             "points": {"words": _points(customer)},
             "reach": _reach(store),
-            "extra": {"reference": None}
+            "extra": {"reference": None, "answer": None, "url": None}
             | {key: value for key, value in payload.items() if isinstance(value, str | int | bool)},
         }
         if order:
@@ -139,6 +139,7 @@ def _why(store: Store, order: Order | None, message: Message) -> str:
 def _links(
     store: Store,
     customer: Customer,
+    order: Order | None,
     message: Message,
     language: str,
     review_request: ReviewRequest | None,
@@ -159,7 +160,7 @@ def _links(
         "other_language": f"{preferences}?lang={other}",
         "other_language_name": _IN_LANGUAGE.get(other, other),
         "review": review,
-        "help": f"{review}#help" if review else (f"mailto:{reply}" if reply else preferences),
+        "help": cases.help_url(order) if order else (f"mailto:{reply}" if reply else preferences),
         "shop": counted.url(message, place="shop", destination=shop) if shop and message.pk else shop,
         "track": None,
         "fresh": public.current_url(fresh["purpose"], fresh["row"]) if isinstance(fresh, dict) else None,

@@ -60,12 +60,13 @@ def topics(customer: Customer) -> list[Topic]:
         for channel, channel_label in CHANNELS:
             row = rows.get((channel, purpose))
             pending = row is not None and row.state == ConsentState.PENDING
-            choices.append(Choice(f"{purpose}-{channel}", channel_label, _is_on(customer, purpose, row), pending))
+            choices.append(Choice(f"{purpose}-{channel}", channel_label, is_on(customer, purpose, row), pending))
         found.append(Topic(label, note, choices))
     return found
 
 
-def _is_on(customer: Customer, purpose: str, row: Consent | None) -> bool:
+def is_on(customer: Customer, purpose: str, row: Consent | None) -> bool:
+    """Does the person get this now, as far as consent goes? `row` is the present state, None when never asked."""
     state = row.state if row else ConsentState.UNKNOWN
     if state == ConsentState.UNKNOWN:
         return klass(purpose, customer.country) == "S" or consent.soft_opt_in(customer)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from campaigns import consent
+from campaigns import consent, shown
 from campaigns.consent_table import klass
 from campaigns.models import Consent, ConsentEvent, Suppression
 from stores.models import Event
@@ -141,3 +141,14 @@ def test_an_erased_person_is_never_written_to_again_and_leaves_no_address() -> N
     again = make_customer(store, email="ana2@example.com")
     again.email = "ANA@example.com"
     assert consent.may_send(store, again, channel="email", purpose="order", at=NOON).reason == "customer was erased"
+
+
+def test_the_customers_page_says_what_may_be_sent_and_how_that_is_known() -> None:
+    store = make_store()
+    customer = make_customer(store)
+    consent.set_consent(store, customer, channel="email", purpose="marketing", state="granted", source="csv", at=NOON)
+    consent.set_consent(store, customer, channel="email", purpose="review", state="denied", source="page", at=NOON)
+    rows = {label: words for label, words, _url in shown.consent_card(customer).rows}
+    assert rows["News and offers"] == "Agreed (csv, 2026-11-20)"
+    assert rows["Review requests"] == "Refused (page, 2026-11-20)"
+    assert rows["Points and rewards"] == "Yes, as a buyer"
