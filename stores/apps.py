@@ -5,8 +5,21 @@ class StoresConfig(AppConfig):
     name = "stores"
 
     def ready(self) -> None:
-        from postpurchase import queue
-        from stores import connect, coupons, events, housekeeping, inbox, intents, jobs, pages
+        from postpurchase import clock, queue
+        from stores import (
+            connect,
+            coupons,
+            events,
+            housekeeping,
+            inbox,
+            intents,
+            jobs,
+            pages,
+            privacy,
+            registries,
+            shipments,
+            timeline,
+        )
         from stores.sync import backfill, checks, fetch, poll, tasks
 
         queue.register_drain("events", lambda budget: events.dispatch())
@@ -15,7 +28,7 @@ class StoresConfig(AppConfig):
         queue.register_drain("fetches", tasks.run_due, cluster="sync")
         queue.register_drain("jobs", jobs.run_due, cluster="sync")
         queue.register_tick("housekeeping", housekeeping.tidy)
-        pages.register()
-        coupons.register()
-        for module in (backfill, checks, connect, fetch, poll):
+        queue.register_tick("estimates", lambda: shipments.tick_estimates(clock.now()))
+        registries.add_eraser(privacy.erase_from_mirror)
+        for module in (pages, timeline, coupons, backfill, checks, connect, fetch, poll):
             module.register()
