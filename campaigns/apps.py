@@ -6,12 +6,13 @@ class CampaignsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register with the registries below."""
-        from campaigns import consent, engine, fields, outbox, rechecks, requests, shown, triggers
+        from campaigns import consent, engine, fields, outbox, pages, rechecks, requests, shown, triggers
         from campaigns.views import inbox, shopper
         from postpurchase import queue
         from stores import events, public, registries
 
         fields.register()
+        pages.register()
         triggers.subscribe()
         requests.subscribe()
         rechecks.add_hold(fields.hold_for_cases)

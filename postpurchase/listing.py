@@ -183,6 +183,11 @@ class Listing:
     export: Callable[[QuerySet[Any]], exporting.Table] | None = None
     template: str = "dashboard/list.html"
 
+    @property
+    def has_row_action(self) -> bool:
+        """For the template, which would call `row_action` itself without a row."""
+        return self.row_action is not None
+
 
 @dataclass(frozen=True)
 class ShownColumn:

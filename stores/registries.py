@@ -9,6 +9,15 @@ from stores.models import Customer, Order, Store
 
 
 @dataclass(frozen=True)
+class TimelineAction:
+    """A button on a line of the timeline: POSTs to `url`; shown to those who have the permission."""
+
+    label: str
+    url: str
+    permission: str
+
+
+@dataclass(frozen=True)
 class TimelineItem:
     """One line of an order's or customer's timeline.
 
@@ -27,6 +36,7 @@ class TimelineItem:
     url: str = ""
     trace: list[tuple[bool, str, str]] = field(default_factory=list)
     when: str = ""
+    actions: list[TimelineAction] = field(default_factory=list)
 
 
 OrderTimeline = Callable[[Order], Iterable[TimelineItem]]

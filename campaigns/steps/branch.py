@@ -9,7 +9,7 @@ from campaigns.steps.base import Choose, Outcome, Visit, register
 from stores import conditions
 
 
-@register("branch", label="Check", icon="split")
+@register("branch", label="Check", icon="branch")
 @dataclass(frozen=True)
 class Branch:
     """`condition` is a condition tree; the steps of both sides stand beside it as `then` and `else`."""

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from campaigns.steps.base import Done, Outcome, Visit, register
+from campaigns.steps.base import Done, Outcome, Skipped, Visit, register
+from loyalty import ledger
 
 
 @register("give_points", label="Points", icon="gift")
@@ -22,13 +23,11 @@ class GivePoints:
         return _("Give %(points)s points") % {"points": self.points}
 
     def run(self, visit: Visit) -> Outcome:
-        from loyalty import ledger
-
-        ledger.give(
+        given = ledger.give(
             visit.store,
             visit.customer,
             points=self.points,
             key=f"flow:{visit.key}",
             reason=self.reason or visit.flow.name,
         )
-        return Done()
+        return Done() if given else Skipped(_("these points were given already"))

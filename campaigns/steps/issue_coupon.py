@@ -6,7 +6,9 @@ from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
-from campaigns.steps.base import Done, Outcome, Visit, register
+from campaigns.steps.base import Done, Leave, Outcome, Visit, register
+from postpurchase.errors import BusinessError
+from stores import coupons
 
 
 @register("issue_coupon", label="Coupon", icon="ticket")
@@ -37,19 +39,21 @@ class IssueCoupon:
         return _("Make a coupon for %(amount)s, valid for %(days)s days") % {"amount": amount, "days": self.valid_days}
 
     def run(self, visit: Visit) -> Outcome:
-        from stores import coupons
-
         last_day = visit.now.astimezone(visit.store.tz).date() + timedelta(days=self.valid_days)
-        coupon = coupons.issue(
-            visit.store,
-            source=f"flow:{visit.key}",
-            amount=self.amount,
-            kind=self.kind,
-            customer=visit.customer,
-            emails=(visit.customer.email,),
-            expires_on=last_day,
-            minimum=self.minimum,
-            prefix=self.prefix,
-        )
+        try:
+            coupon = coupons.issue(
+                visit.store,
+                source=f"flow:{visit.key}",
+                amount=self.amount,
+                kind=self.kind,
+                customer=visit.customer,
+                emails=(visit.customer.email,),
+                expires_on=last_day,
+                minimum=self.minimum,
+                prefix=self.prefix,
+            )
+        except BusinessError as refusal:
+            # What follows would speak of a coupon that is not there.
+            return Leave(refusal.message)
         visit.context["coupon_id"] = coupon.pk
         return Done()

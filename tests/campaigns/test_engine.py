@@ -317,9 +317,7 @@ def test_a_batch_takes_less_than_half_a_query_for_each_step():
     )
     while events.dispatch():
         pass
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    with CaptureQueriesContext(connection) as queries:
         assert run() == 100
     assert len(queries) <= 40
     assert Message.objects.count() == 100
