@@ -16,6 +16,8 @@ LINK_KEYS={link}
 ALLOWED_PRIVATE_HOSTS=127.0.0.1,localhost
 SANDBOX_KEY=ck_{key}
 SANDBOX_SECRET=cs_{shared}
+# Of owner@example.com, until changed in the dashboard.
+DEMO_PASSWORD={password}
 """
 
 
@@ -28,6 +30,7 @@ def write(path: Path) -> bool:
         link=secrets.token_urlsafe(48),
         key=secrets.token_hex(20),
         shared=secrets.token_hex(20),
+        password=secrets.token_urlsafe(9),
     )
     try:
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

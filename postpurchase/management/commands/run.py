@@ -10,7 +10,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management import call_command, get_commands
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
@@ -19,6 +19,9 @@ from postpurchase.supervisor import Program, Supervisor
 HOST = "127.0.0.1"
 MANAGE = str(settings.BASE_DIR / "manage.py")
 READY_SECONDS = 120
+OWNER = "owner@example.com"
+# Where no var/env has been made: with DEBUG, on an address that only this machine reaches.
+DEMO = {"SANDBOX_KEY": "ck_sandbox", "SANDBOX_SECRET": "cs_sandbox", "DEMO_PASSWORD": "demo-password"}
 
 
 class Command(BaseCommand):
@@ -34,7 +37,8 @@ class Command(BaseCommand):
             raise CommandError("The demo runs only with DEBUG=true. Nothing was started. Use --no-demo for real shops.")
         for wanted in [port, port + 1] if demo else [port]:
             _require_free(wanted, first=port)
-        os.environ.setdefault("PUBLIC_URL", f"http://{HOST}:{port}")
+        for name, value in {"PUBLIC_URL": f"http://{HOST}:{port}", **(DEMO if demo else {})}.items():
+            os.environ.setdefault(name, value)
         call_command("migrate", verbosity=0)
         connections.close_all()
         supervisor = Supervisor(self.stdout)  # type: ignore[arg-type]
@@ -49,17 +53,16 @@ class Command(BaseCommand):
             supervisor.start(_sandbox(port + 1))
             if not supervisor.run(until=lambda: _answers(f"http://{HOST}:{port + 1}/"), seconds=READY_SECONDS):
                 return self._give_up("The sandbox store does not answer", supervisor)
-            if "demo" in get_commands() and subprocess.run(_demo(port + 1), check=False).returncode:
-                return self._give_up("The demo data could not be loaded", supervisor)
+        # Before the demo connects: the store rings at each new webhook.
         supervisor.start(_web(port))
-        supervisor.start(Program("worker", [sys.executable, MANAGE, "worker"]))
         if not supervisor.run(until=lambda: _answers(f"http://{HOST}:{port}/healthz"), seconds=READY_SECONDS):
             return self._give_up("The web server does not answer", supervisor)
-        login = settings.VAR_DIR / "demo-login"
+        if demo and subprocess.run(_demo(port + 1), check=False).returncode:
+            return self._give_up("The demo could not be set up", supervisor)
+        supervisor.start(Program("worker", [sys.executable, MANAGE, "worker"]))
         self.stdout.write(f"\n  Open     {os.environ['PUBLIC_URL']}/")
-        for line in login.read_text().splitlines() if demo and login.exists() else []:
-            self.stdout.write(f"  {line}")
         if demo:
+            self.stdout.write(f"  Sign in  {OWNER} with the password {os.environ['DEMO_PASSWORD']}")
             self.stdout.write(f"  Store    http://{HOST}:{port + 1}/ (sandbox)")
         self.stdout.write("  Stop     Ctrl-C\n\n")
         return True
@@ -99,16 +102,12 @@ def _web(port: int) -> Program:
     return Program("web", command)
 
 
-def _keys() -> list[str]:
-    # In DEBUG, where only this machine is reached; the first-env file gives each installation its own.
-    key = os.environ.get("SANDBOX_KEY", "ck_sandbox")
-    return ["--key", key, "--secret", os.environ.get("SANDBOX_SECRET", "cs_sandbox")]
-
-
 def _sandbox(port: int) -> Program:
     options = ["--port", str(port), "--db", str(settings.VAR_DIR / "sandbox.sqlite3"), "--control", "--live", "1"]
-    return Program("sandbox", [sys.executable, MANAGE, "sandbox", *options, *_keys()])
+    keys = ["--key", os.environ["SANDBOX_KEY"], "--secret", os.environ["SANDBOX_SECRET"]]
+    return Program("sandbox", [sys.executable, MANAGE, "sandbox", *options, *keys])
 
 
 def _demo(port: int) -> list[str]:
-    return [sys.executable, MANAGE, "demo", "--url", f"http://{HOST}:{port}", *_keys()]
+    # Keys and password are in its environment.
+    return [sys.executable, MANAGE, "demo", "--url", f"http://{HOST}:{port}", "--email", OWNER]
