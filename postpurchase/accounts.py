@@ -62,34 +62,25 @@ def setup(request: HttpRequest) -> HttpResponse:
 
 
 class AccountForm(forms.ModelForm):
+    """What a person may change about themselves."""
+
+    language = forms.ChoiceField(label=gettext_lazy("Language of the dashboard"), choices=settings.LANGUAGES)
+    theme = forms.ChoiceField(
+        label=gettext_lazy("Theme"),
+        choices=[
+            ("system", gettext_lazy("As the system")),
+            ("light", gettext_lazy("Light")),
+            ("dark", gettext_lazy("Dark")),
+        ],
+    )
+    density = forms.ChoiceField(
+        label=gettext_lazy("Rows of tables"),
+        choices=[("comfortable", gettext_lazy("Comfortable")), ("compact", gettext_lazy("Compact"))],
+    )
+
     class Meta:
         model = User
         fields = ("name", "language", "theme", "density")
-        widgets = {
-            "language": forms.Select(choices=settings.LANGUAGES),
-            "theme": forms.Select(
-                choices=[
-                    ("system", gettext_lazy("As the system")),
-                    ("light", gettext_lazy("Light")),
-                    ("dark", gettext_lazy("Dark")),
-                ]
-            ),
-            "density": forms.Select(
-                choices=[("comfortable", gettext_lazy("Comfortable")), ("compact", gettext_lazy("Compact"))]
-            ),
-        }
-        labels = {
-            "name": gettext_lazy("Name"),
-            "language": gettext_lazy("Language of the dashboard"),
-            "theme": gettext_lazy("Theme"),
-            "density": gettext_lazy("Rows of tables"),
-        }
-
-    def clean_language(self) -> str:
-        language = str(self.cleaned_data["language"])
-        if language not in dict(settings.LANGUAGES):
-            raise forms.ValidationError(_("There is no such language here."))
-        return language
 
 
 def _remember(response: HttpResponse, user: User) -> HttpResponse:

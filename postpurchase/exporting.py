@@ -77,8 +77,6 @@ def of_resource(resource: Any) -> Callable[[QuerySet[Any]], Table]:
 
     def export(queryset: QuerySet[Any]) -> Table:
         made = resource()
-        fields = made.get_export_fields()
-        header = [field.column_name for field in fields]
-        return header, ([field.export(row) for field in fields] for row in queryset.iterator(chunk_size=2000))
+        return made.get_export_headers(), (made.export_resource(row) for row in queryset.iterator(chunk_size=2000))
 
     return export

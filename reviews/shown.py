@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from postpurchase import links
 from reviews import photos, publishing
 from reviews.models import Case, CaseMessage, Photo, Review, ReviewRequest
 from stores import registries
@@ -119,6 +120,12 @@ def customer_timeline(customer: Customer) -> list[TimelineItem]:
     )
 
 
+def review_link(order: Order) -> tuple[str, str] | None:
+    """The order's review page as the shopper sees it; opening it changes nothing."""
+    asked = ReviewRequest.objects.filter(order=order).order_by("-pk").first()
+    return (_("Review page"), links.url("r", asked.pk, version=asked.link_version)) if asked else None
+
+
 def erase(customer: Customer) -> None:
     """Forget the person: photos and words of cases go, reviews keep stars and words under no name."""
     own = Photo.objects.filter(Q(review__customer=customer) | Q(case__customer=customer))
@@ -142,4 +149,5 @@ def register() -> None:
     registries.add_checks(checks)
     registries.add_order_timeline(order_timeline)
     registries.add_customer_timeline(customer_timeline)
+    registries.add_order_link(review_link)
     registries.add_eraser(erase)

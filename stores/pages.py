@@ -12,6 +12,6 @@ def register() -> None:
     registries.add_nav(NavEntry(0, _("Home"), "home", "home", ORDERS_VIEW))
     registries.add_nav(NavEntry(20, _("Orders"), "orders", "orders", ORDERS_VIEW))
     registries.add_nav(NavEntry(30, _("Customers"), "people", "customers", CUSTOMERS_PII))
-    registries.add_nav(NavEntry(70, _("Coupons"), "ticket", "coupons", ORDERS_VIEW))
+    registries.add_nav(NavEntry(71, _("Coupons"), "ticket", "coupons", ORDERS_VIEW, parent="loyalty"))
     registries.add_nav(NavEntry(80, _("Retention"), "chart", "retention", ORDERS_VIEW))
     registries.add_nav(NavEntry(90, _("System"), "system", "system", SYSTEM_VIEW, group="settings"))

@@ -69,6 +69,20 @@ def customer_timeline(customer: Customer) -> list[TimelineItem]:
     return _sorted(item for source in _customer_sources for item in source(customer))
 
 
+OrderLink = Callable[[Order], tuple[str, str] | None]
+_order_links: list[OrderLink] = []
+
+
+def add_order_link(source: OrderLink) -> None:
+    """Register a page that the shopper has for an order, as (words, address), so that the merchant may look at it."""
+    _order_links.append(source)
+
+
+def order_links(order: Order) -> list[tuple[str, str]]:
+    """The shopper's pages of an order."""
+    return [link for source in _order_links if (link := source(order))]
+
+
 @dataclass(frozen=True)
 class Card:
     """A fact card in the side column of a detail page: rows of (label, value, url)."""

@@ -8,6 +8,7 @@ from stores.views import connect, coupons, customers, jobs, orders, retention, s
 dashboard: list[URLPattern | URLResolver] = [
     path("orders/", orders.orders, name="orders"),
     path("orders/<int:pk>/", orders.order, name="order"),
+    path("orders/<int:pk>/delivered/", orders.order_delivered, name="order_delivered"),
     path("customers/", customers.customers, name="customers"),
     path("customers/<int:pk>/", customers.customer, name="customer"),
     path("coupons/", coupons.coupons, name="coupons"),

@@ -62,7 +62,9 @@ def filled_store(*, orders: int = 300, seed: int = 7, owner: User | None = None,
     for n in range(orders):
         person = people[n] if n < len(people) else dice.choice(people)
         again = n >= len(people)
-        at = min(when[person.pk] + timedelta(days=dice.expovariate(1 / 55) if again else 0), now - timedelta(minutes=7))
+        at = when[person.pk] + timedelta(days=dice.expovariate(1 / 55) if again else 0)
+        if at >= now:
+            at = now - (now - when[person.pk]) * dice.random()
         when[person.pk] = at
         old = now - at > timedelta(days=6)
         status = dice.choices(["completed", "processing", "refunded", "cancelled", "on-hold"], [80, 12, 3, 3, 2])[0]
@@ -117,7 +119,7 @@ def filled_store(*, orders: int = 300, seed: int = 7, owner: User | None = None,
                     url="https://carrier.example.com/track",
                     state="delivered" if order.delivered_at else "in_transit",
                     promised_to=(now - timedelta(days=2)).date() if late else (now + timedelta(days=2)).date(),
-                    shipped_at=order.created_gmt + timedelta(hours=20),
+                    shipped_at=min(order.created_gmt + timedelta(hours=20), now),
                     delivered_at=order.delivered_at,
                     source="tracking_meta",
                 )

@@ -8,12 +8,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from postpurchase import listing, money
+from postpurchase import exporting, listing, money
 from postpurchase.listing import Cell, Column, Empty, Filter, Listing, Tab
 from postpurchase.templatetags.ui import say_day
 from stores import words
 from stores.access import CUSTOMERS_PII, ORDERS_VIEW, StoreRequest, store_view
 from stores.models import Coupon, Store
+from stores.resources import CouponResource
 
 PROBLEM_STATES = [Coupon.State.FAILED, Coupon.State.ATTENTION, Coupon.State.GONE]
 _SOURCES = {"reward": gettext_lazy("Reward"), "flow": gettext_lazy("Flow"), "case": gettext_lazy("Help case")}
@@ -108,6 +109,7 @@ LISTING = Listing(
         Tab("live", gettext_lazy("Live"), lambda q: q.filter(state=Coupon.State.LIVE)),
         Tab("used", gettext_lazy("Used"), lambda q: q.filter(Q(state=Coupon.State.USED) | Q(usage_count__gt=0))),
     ],
+    export=exporting.of_resource(CouponResource),
     empty=Empty(
         gettext_lazy("No coupons yet"),
         gettext_lazy("Rewards and flows make single-use codes, which appear here with what became of them."),

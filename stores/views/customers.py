@@ -10,12 +10,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from postpurchase import clock, listing
+from postpurchase import clock, exporting, listing
 from postpurchase.listing import Cell, Column, Empty, Listing, Tab
 from stores import registries, words
 from stores.access import CUSTOMERS_PII, StoreRequest, store_view
 from stores.insights.person import facts, usual_gap
 from stores.models import Customer, Store
+from stores.resources import CustomerResource
 from stores.views.orders import shipping_badge, timeline_context
 
 ORDERS_SHOWN = 50
@@ -78,6 +79,7 @@ LISTING = Listing(
         ),
         Tab("none", gettext_lazy("No paid order"), lambda q: q.filter(orders_count=0)),
     ],
+    export=exporting.of_resource(CustomerResource),
     empty=Empty(
         gettext_lazy("No customers yet"),
         gettext_lazy("Everybody who orders in your store appears here, guests too."),

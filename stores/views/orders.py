@@ -4,20 +4,24 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from django.contrib import messages
 from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_POST
 
-from postpurchase import clock, listing
+from postpurchase import clock, exporting, listing
+from postpurchase.errors import BusinessError
 from postpurchase.listing import Cell, Column, Empty, Filter, Listing, Tab
-from stores import registries, words
-from stores.access import CUSTOMERS_PII, ORDERS_VIEW, StoreRequest, store_view
+from stores import registries, shipments, words
+from stores.access import CASES_WORK, CUSTOMERS_PII, ORDERS_VIEW, StoreRequest, store_view
 from stores.insights.person import facts
 from stores.models import Order, Shipment, Store
+from stores.resources import OrderResource
 
 _ENDED = [Shipment.State.DELIVERED, Shipment.State.RETURNED]
 
@@ -113,6 +117,7 @@ LISTING = Listing(
         Tab("delivered", gettext_lazy("Delivered"), lambda q: q.filter(delivered_at__isnull=False)),
         Tab("refunds", gettext_lazy("With refunds"), lambda q: q.filter(refunded__gt=0)),
     ],
+    export=exporting.of_resource(OrderResource),
     empty=Empty(
         gettext_lazy("No orders yet"),
         gettext_lazy("Once your store is connected its orders appear here, the newest first."),
@@ -202,7 +207,25 @@ def order(request: StoreRequest, pk: int) -> HttpResponse:
         "facts": facts(found.customer) if found.customer else "",
         "cards": registries.customer_cards(found.customer) if found.customer else [],
         "people": CUSTOMERS_PII in request.permissions,
+        "links": registries.order_links(found) if CUSTOMERS_PII in request.permissions else [],
+        "may_deliver": CASES_WORK in request.permissions
+        and not found.delivered_at
+        and found.status not in shipments.OFF,
         "woo_url": f"{request.store.base_url}/wp-admin/admin.php?page=wc-orders&action=edit&id={found.woo_id}",
         **timeline_context(registries.order_timeline(found), request.GET.get("kind", "")),
     }
     return render(request, "stores/order.html", context)
+
+
+@require_POST
+@store_view(CASES_WORK)
+def order_delivered(request: StoreRequest, pk: int) -> HttpResponse:
+    """The merchant knows that the order has arrived."""
+    found = get_object_or_404(request.store.orders, pk=pk)
+    try:
+        shipments.mark_delivered(found, at=clock.now(), by=request.user)
+    except BusinessError as refused:
+        messages.error(request, refused.message)
+    else:
+        messages.success(request, _("Marked as delivered. What waits for the delivery goes on."))
+    return redirect("order", store=request.store.slug, pk=pk)

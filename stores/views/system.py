@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from postpurchase import listing
 from postpurchase.due import State
 from postpurchase.listing import Cell, Column, Empty, Filter, Listing, Tab
-from stores import registries, words
+from stores import doctor, words
 from stores.access import STORE_CONNECT, SYSTEM_VIEW, StoreRequest, store_view
 from stores.models import AuditEvent, Delivery, Heartbeat, Quarantined, Store
 
@@ -27,7 +27,7 @@ DELIVERY_STATE: dict[str, tuple[str, object, str]] = {
 def system(request: StoreRequest) -> HttpResponse:
     """Checks of the store and of the machine, what runs, and what could not be read."""
     store = request.store
-    checks = registries.checks(store)
+    checks = [*doctor.installation(), *doctor.store_checks(store)]
     context = {
         "checks": sorted(checks, key=lambda check: (check.ok, check.level != "bad")),
         "failing": sum(not check.ok for check in checks),

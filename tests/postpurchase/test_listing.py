@@ -108,13 +108,12 @@ def test_a_restored_page_is_a_whole_page(shop):
 
 
 def test_the_csv_holds_all_matching_rows_and_runs_no_formula(shop):
-    evil = make_customer(shop, first_name='=HYPERLINK("http://x")', last_name="")
-    make_order(shop, evil, number="900", status="completed", created_gmt=NOON + timedelta(days=1))
+    make_order(shop, number="=900", status="completed", created_gmt=NOON + timedelta(days=1))
     response = signed_in(shop).get("/app/lut/orders/?status=completed&export=csv")
     lines = b"".join(response.streaming_content).decode().splitlines()
-    assert lines[0] == "\ufeffOrder,Date,Customer,Items,Total,Status,Shipping"
+    assert lines[0].startswith("\ufeffnumber,status,created_gmt,")
     assert len(lines) == 1 + 16
-    assert lines[1].startswith('900,2026-11-21T12:00:00+00:00,"\'=HYPERLINK(""http://x"")",0,')
+    assert lines[1].startswith("'=900,completed,2026-11-21")
 
 
 def test_a_role_without_the_right_gets_no_export(shop):

@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from postpurchase import clock
-from stores import jobs, registries
+from stores import doctor, jobs, registries
 from stores.models import AuditEvent, Job, Shipment, Store
 from stores.registries import Check, Need, TimelineItem
 from tests.factories import make_customer, make_order, make_product, make_store, make_user
@@ -25,7 +25,7 @@ def signed_in(store, role="owner"):
     return client
 
 
-PAGES = ["", "orders/", "customers/", "coupons/", "insights/retention/", "settings/system/", "search/?q=Ana"]
+PAGES = ["", "orders/", "customers/", "coupons/", "insights/retention/", "search/?q=Ana"]
 
 
 def queries(client, path):
@@ -166,12 +166,40 @@ def test_search_finds_people_by_name_and_only_of_this_store(store):
     assert "Marinescu" not in signed_in(store, role="viewer").get("/app/lut/search/?q=ana mari").content.decode()
 
 
+def test_an_order_can_be_marked_as_delivered_once(store):
+    order, client = make_order(store), signed_in(store, role="support")
+    page = f"/app/lut/orders/{order.pk}/"
+    assert "Mark delivered" in client.get(page).content.decode()
+    answer = client.post(f"{page}delivered/", follow=True).content.decode()
+    order.refresh_from_db()
+    assert order.delivered_at is not None
+    assert "Marked as delivered." in answer
+    assert "Mark delivered" not in answer
+
+
+def test_a_cancelled_order_cannot_arrive(store):
+    order = make_order(store, status="cancelled")
+    answer = signed_in(store).post(f"/app/lut/orders/{order.pk}/delivered/", follow=True).content.decode()
+    order.refresh_from_db()
+    assert order.delivered_at is None
+    assert "cannot arrive" in answer
+
+
+def test_system_costs_the_same_at_any_size():
+    counted = [
+        queries(signed_in(store), f"/app/{store.slug}/settings/system/")
+        for store in (filled_store(orders=20, slug="few"), filled_store(orders=400, slug="many"))
+    ]
+    assert counted[0] == counted[1]
+
+
 def test_system_shows_failing_checks_first_with_their_fix(store, monkeypatch):
     checks = [
         Check("Disk", True, "12 GB free."),
         Check("Webhooks", False, "Off since 3 h.", fix="Repair them.", url="/x/"),
     ]
     monkeypatch.setattr(registries, "_checks", [lambda _store: checks])
+    monkeypatch.setattr(doctor, "installation", list)
     html = signed_in(store).get("/app/lut/settings/system/").content.decode()
     assert "1 thing needs attention." in html
     assert html.index("Webhooks") < html.index("Disk")
