@@ -8,14 +8,13 @@ from typing import Any
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from campaigns.models import Flow, Message
-from postpurchase import charts, clock
-from postpurchase.shell import worker_alive
+from postpurchase import charts, clock, shell
 from stores import registries
 from stores.access import CUSTOMERS_PII, ORDERS_VIEW, StoreRequest, store_view
 from stores.insights import retention
@@ -26,17 +25,6 @@ from stores.registries import Need
 STALE = timedelta(minutes=20)
 WEEKS = 12
 NEEDS_SHOWN = 5
-
-
-def _page(name: str, store: Store) -> str:
-    try:
-        return reverse(name, args=[store.slug])
-    except NoReverseMatch:
-        return ""
-
-
-def _flows(store: Store) -> str:
-    return _page("flows", store)
 
 
 @dataclass(frozen=True)
@@ -66,8 +54,8 @@ class Number:
     good: bool = False
 
 
-def problems(store: Store) -> list[Problem]:
-    """What keeps the machine from working, the worst first. One query, for the worker's pulse."""
+def problems(store: Store, *, worker_alive: bool) -> list[Problem]:
+    """What keeps the machine from working, the worst first."""
     found = []
     connect = reverse("system", args=[store.slug])
     if store.state == Store.State.REFUSED:
@@ -90,7 +78,7 @@ def problems(store: Store) -> list[Problem]:
                 connect,
             )
         )
-    if not worker_alive():
+    if not worker_alive:
         found.append(
             Problem(
                 "bad",
@@ -231,7 +219,7 @@ def next_step(store: Store, *, flows_on: int) -> Need | None:
             _(
                 "A thank-you with the receipt and a review request after delivery are ready. You see each mail before it goes."
             ),
-            _flows(store),
+            reverse("flows", args=[store.slug]),
             _("Look at the flows"),
         )
     return None
@@ -246,7 +234,7 @@ def checklist(store: Store, *, flows_on: int, has_orders: bool) -> list[dict[str
         (bool(store.mail_from), _("Say who your mails come from"), _("1 min"), system),
         (bool(store.postal_address), _("Add your postal address, which mails must show"), _("1 min"), system),
         (bool(store.hooked_at), _("Receive the first event from your store"), _("comes with the next order"), system),
-        (flows_on > 0, _("Turn on your first flow"), _("5 min"), _flows(store)),
+        (flows_on > 0, _("Turn on your first flow"), _("5 min"), reverse("flows", args=[store.slug])),
     ]
     if all(done for done, *_rest in steps):
         return []
@@ -273,14 +261,13 @@ def home(request: StoreRequest) -> HttpResponse:
     )
     context = {
         "now": now,
-        "problems": problems(store),
+        "problems": problems(store, worker_alive=shell.of(request).worker_alive),
         "needs": waiting[:NEEDS_SHOWN],
         "needs_more": len(waiting) - NEEDS_SHOWN,
         "numbers": [_repeat(store), _late(store), _reviews(store, now), _extra()] if has_orders else [],
         "next": next_step(store, flows_on=flows_on),
         "checklist": checklist(store, flows_on=flows_on, has_orders=has_orders),
         "messages_sent": last,
-        "outbox_url": _page("outbox", store),
         "people": people,
     }
     return render(request, "dashboard/home.html", context)

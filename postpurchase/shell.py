@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -18,12 +18,6 @@ from stores.registries import NavEntry
 
 # What the bar at the foot of a phone holds beside its Menu button: the first four of these that a person may see.
 PHONE = ("home", "cases", "orders", "reviews", "customers")
-
-
-def worker_alive() -> bool:
-    """Whether the worker ticked lately; the same bound as /readyz has."""
-    age = tick_age()
-    return age is not None and age <= TICK_STALE
 
 
 @dataclass
@@ -103,8 +97,9 @@ class Shell:
 
     @cached_property
     def worker_alive(self) -> bool:
-        """Whether the worker gave a sign of life lately."""
-        return worker_alive()
+        """Whether the worker ticked lately; the same bound as /readyz has."""
+        age = tick_age()
+        return age is not None and age <= TICK_STALE
 
 
 @dataclass(frozen=True)
@@ -124,9 +119,17 @@ def look(request: HttpRequest) -> Look:
     return Look(theme if theme in {"light", "dark"} else "system", "comfortable")
 
 
+def of(request: HttpRequest) -> Shell:
+    """The request's shell; the same one however often it is asked for."""
+    found = getattr(request, "_shell", None)
+    if found is None:
+        found = request._shell = Shell(request)  # type: ignore[attr-defined]
+    return cast(Shell, found)
+
+
 def context(request: HttpRequest) -> dict[str, Any]:
     """Template context of every page."""
-    return {"look": look(request), "shell": Shell(request), "site_name": settings.SITE_NAME}
+    return {"look": look(request), "shell": of(request), "site_name": settings.SITE_NAME}
 
 
 def user_language(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:

@@ -98,6 +98,7 @@ def customers(request: StoreRequest) -> HttpResponse:
 def customer(request: StoreRequest, pk: int) -> HttpResponse:
     """One person: a sentence, then the timeline or the orders, and the facts beside it."""
     found = get_object_or_404(request.store.customers, pk=pk)
+    found.store = request.store
     tab = "orders" if request.GET.get("tab") == "orders" else "timeline"
     guest_orders = found.orders.filter(raw__customer_id=0).count() if found.woo_id else 0
     context: dict[str, Any] = {

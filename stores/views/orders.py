@@ -189,6 +189,9 @@ def order(request: StoreRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(
         request.store.orders.select_related("customer").prefetch_related("shipments", "coupon_lines"), pk=pk
     )
+    found.store = request.store
+    if found.customer:
+        found.customer.store = request.store
     lines = list(found.lines.select_related("product").order_by("pk"))
     today = _today()
     context = {
