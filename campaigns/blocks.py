@@ -125,13 +125,15 @@ def _picture(name: str) -> str:
 
 
 def _items(block: Block, slots: Slots) -> Built:
+    # Words stand outside the f-strings, where the extractor finds them.
+    item, price = escape(_("Item")), escape(_("Price"))
     head = _style(13, 20, "#4F565E")
     cell = "border-top:1px solid #DCDCD7;" + _style(16, 24, "#1F2328")
     total = _style(16, 24, "#4F565E")
     table = slots.markup(
         '<table width="100%" cellpadding="0" cellspacing="0" border="0" style="border-collapse:collapse">'
-        f'<tr><th scope="col" class="t2" align="left" colspan="2" style="padding:0 0 6px;{head}">{escape(_("Item"))}</th>'
-        f'<th scope="col" class="t2" align="right" style="padding:0 0 6px;{head}">{escape(_("Price"))}</th></tr>'
+        f'<tr><th scope="col" class="t2" align="left" colspan="2" style="padding:0 0 6px;{head}">{item}</th>'
+        f'<th scope="col" class="t2" align="right" style="padding:0 0 6px;{head}">{price}</th></tr>'
         "{% for item in order.items %}<tr>"
         '{% if order.pictures %}<td class="ln" width="74" style="padding:12px 0;border-top:1px solid #DCDCD7">'
         f"{{% if item.image %}}{_picture('item')}{{% endif %}}</td>{{% endif %}}"
@@ -160,11 +162,12 @@ def _items(block: Block, slots: Slots) -> Built:
 
 
 def _tracking(block: Block, slots: Slots) -> Built:
+    follow = escape(_("Follow the parcel"))
     rows = slots.markup(
         "{% for parcel in parcels %}"
         f'<tr><td class="pad t1" style="padding:8px 32px 0;{_style(16, 26, "#1F2328")}">'
         '{{ parcel.words }}{% if parcel.url %}<br /><a class="lk" href="{{ parcel.url }}" style="color:{{ shop.accent }};'
-        f'text-decoration:underline">{escape(_("Follow the parcel"))}</a>{{% endif %}}</td></tr>{{% endfor %}}'
+        f'text-decoration:underline">{follow}</a>{{% endif %}}</td></tr>{{% endfor %}}'
     )
     text = "{% for parcel in parcels %}{{ parcel.words }}{% if parcel.url %}\n{{ parcel.url }}{% endif %}\n{% endfor %}"
     return f"<mj-raw>{rows}</mj-raw>", text
@@ -266,10 +269,9 @@ def _button(block: Block, slots: Slots) -> Built:
         f'padding="20px 32px 0" inner-padding="12px 24px" font-size="16px" line-height="24px" font-weight="600" '
         f'border-radius="6px">{slots.words(block["text"])}</mj-button>'
     )
+    open_link = escape(_("Or open this link:"))
     link = f'<a class="lk" href="{url}" style="color:{accent};text-decoration:underline;word-break:break-all">{url}</a>'
-    html += _mj_text(
-        f"{escape(_('Or open this link:'))} {link}", padding="10px 32px 0", size=14, line=22, css="t2", colour="#4F565E"
-    )
+    html += _mj_text(f"{open_link} {link}", padding="10px 32px 0", size=14, line=22, css="t2", colour="#4F565E")
     return html, f"{block['text']}:\n{block['url']}"
 
 

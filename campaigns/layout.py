@@ -118,7 +118,8 @@ def compile_blocks(language: str, subject: str, preheader: str, blocks: Sequence
         "</mj-body></mjml>"
     )
     try:
-        html = slots.restore(mjml2html(slots.hide_raw(source)))
+        # No fonts: otherwise the compiler adds a style sheet from a third party for a name it knows.
+        html = slots.restore(mjml2html(slots.hide_raw(source), fonts={}))
     except ValueError as error:
         raise BusinessError(
             f"The message could not be laid out: {error}. Nothing was saved. Check the blocks for unclosed tags.",

@@ -1,5 +1,6 @@
 """What a rendered mail is: three languages, two written parts, safe whatever the shop's data holds."""
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -27,6 +28,8 @@ def test_every_message_holds_to_the_format(name: str, language: str) -> None:
     assert rendered.html.count(f'lang="{language}" dir="ltr"') == 2
     assert '<meta name="color-scheme" content="light dark" />' in rendered.html
     assert "prefers-color-scheme:dark" in rendered.html
+    loaded = re.findall(r"""(?:<link|@import|url\(|src=)[^>]*?//([^/"')]+)""", rendered.html)
+    assert set(loaded) <= {"atelier-lut.example.com"}
     assert "Strada Olarilor 14" in rendered.html
     assert "Strada Olarilor 14" in rendered.text
     assert "/p/p-" in rendered.text
