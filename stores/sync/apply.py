@@ -16,7 +16,7 @@ from django.db.models import F
 from postpurchase import clock
 from stores import events
 from stores.models import Category, Coupon, Customer, Order, Product, Quarantined, Refund, Store, StoreReview
-from stores.sync import catalog, coupon_uses, coupons, orders, people, refunds, rows
+from stores.sync import catalog, coupon_uses, coupons, orders, people, refunds, rows, tasks
 from stores.sync.facts import DRAFTS, GONE
 from stores.woo.payloads import (
     Unreadable,
@@ -212,5 +212,5 @@ def _refund_gone(store: Store, woo_id: int) -> bool:
     if refund is None:
         return False
     # Its order tells the rest: it no longer mentions the refund when it is fetched next.
-    refunds.ask_for_order(store, refund.order)
+    tasks.arm(store, [("order", refund.order.woo_id)])
     return True

@@ -6,11 +6,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from postpurchase import clock, due
 from stores import events
 from stores.events import Fact
-from stores.models import Order, OrderLine, Refund, Store, SyncTask
-from stores.sync import rows
+from stores.models import Order, OrderLine, Refund, Store
+from stores.sync import rows, tasks
 from stores.sync.people import live
 from stores.woo.payloads import RefundPayload
 
@@ -55,7 +54,8 @@ def from_orders(store: Store, taken: Sequence["Taken"], *, fetched_at: datetime,
                     payload={"amount": str(refund.amount)},
                 )
             )
-        _ask_for_lines(store, {one.order.woo_id for one, _ in fresh.values()})
+        # The order mentions only sums; which lines went back is told by the refunds of the order, fetched next.
+        tasks.arm(store, [("refund", one.order.woo_id) for one, _ in fresh.values()])
     for row in gone:
         row.deleted_at = fetched_at
         row.save(update_fields=["deleted_at"])
@@ -73,30 +73,6 @@ def from_orders(store: Store, taken: Sequence["Taken"], *, fetched_at: datetime,
     if gone:
         sum_lines({row.order_id for row in gone})
     return facts
-
-
-def _ask_for_lines(store: Store, orders: set[int]) -> None:
-    """The order mentions only the sum; which lines went back is in the refunds of the order, fetched next."""
-    _ask(store, "refund", orders)
-
-
-def ask_for_order(store: Store, order: Order) -> None:
-    """Have the order fetched again."""
-    _ask(store, "order", {order.woo_id})
-
-
-def _ask(store: Store, entity: str, ids: set[int]) -> None:
-    keys = {f"{entity}:{woo_id}": woo_id for woo_id in ids}
-    SyncTask.objects.filter(store=store, key__in=keys).exclude(state=due.State.DUE).update(
-        state=due.State.DUE, due_at=clock.now(), attempts=0, lease_token=None, lease_until=None
-    )
-    SyncTask.objects.bulk_create(
-        [
-            SyncTask(store=store, entity=entity, woo_id=woo_id, key=key, priority=due.POLL)
-            for key, woo_id in keys.items()
-        ],
-        ignore_conflicts=True,
-    )
 
 
 def apply_refunds(store: Store, page: Sequence[RefundPayload]) -> int:
