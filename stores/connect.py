@@ -121,7 +121,7 @@ def _write(store: Store, found: Found, *, key: str, secret: str, ca: str) -> Non
     store.capabilities = {**found.capabilities, "webhooks": found.webhooks and found.can_write}
     store.probed_at = clock.now()
     # Once: what happened before the first connect never starts a message, however often keys change.
-    store.live_from = store.live_from or clock.now()
+    store.live_from = store.live_from or found.now or clock.now()
     store.state, store.state_reason, store.failures = Store.State.CONNECTED, "", 0
     store.save()
 

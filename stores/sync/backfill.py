@@ -17,7 +17,7 @@ from postpurchase.errors import RetryLater
 from stores import jobs
 from stores.jobs import JobProgress
 from stores.models import Job, Product, Refund, Store
-from stores.sync import apply, fetch, health
+from stores.sync import apply, fetch, health, poll
 from stores.sync.fetch import gmt_of
 from stores.sync.tasks import LeaseLost
 from stores.woo.client import Client, Page, client_for
@@ -171,6 +171,7 @@ class _Run:
     # Phases; each does one page and says whether there is more
 
     def _start(self) -> bool:
+        poll.note_starts(self.store)
         totals = {}
         for phase, (_entity, path, params) in LISTS.items():
             totals[phase] = self.client.page(path, **params, per_page=1).total or 0

@@ -45,6 +45,8 @@ ENTITIES = {
     "coupon": _Entity("coupons", OTHERS_EVERY, {}),
 }
 
+REVIEWS: tuple[str, dict[str, Any]] = ("products/reviews", {"status": "all", "orderby": "date_gmt"})
+
 
 @dataclass
 class Walk:
@@ -98,7 +100,7 @@ def begin(store: Store, entity: str) -> Walk:
         entity=entity,
         fence=row.fence,
         cursor=row.cursor_gmt,
-        first=row.polled_at is None,
+        first=row.polled_at is None and row.cursor_gmt is None,
     )
 
 
@@ -139,17 +141,33 @@ def _modified(walk: Walk, task: SyncTask) -> timedelta:
     if walk.store.capabilities.get(f"modified_after:{walk.entity}") is False:
         scan(walk, entity.path, **entity.params)
         return SCAN_EVERY
-    if walk.first and walk.cursor is None:
-        # The history is the backfill's; from here on changes are ours.
-        newest = walk.client.page(entity.path, **entity.params, orderby="modified", order="desc", per_page=1)
-        hold_fence(walk, gmt_of(newest.rows[0]) if newest.rows else None)
-        if newest.rows:
-            return entity.every
+    if walk.first and _note_start(walk):
+        return entity.every
     bound = walk.cursor - OVERLAP if walk.cursor else datetime.fromtimestamp(0, tz=UTC)
     walk_modified(walk, entity.path, bound, **entity.params)
     if walk.entity == "order":
         _trash(walk, task)
     return entity.every
+
+
+def note_starts(store: Store) -> None:
+    """Before the backfill begins: where each list stands, so that what changes from here on is the polls' to bring."""
+    known = set(SyncCursor.objects.filter(store=store, polled_at__isnull=False).values_list("entity", flat=True))
+    for entity in [*ENTITIES, "review"]:
+        if entity not in known and store.capabilities.get(f"modified_after:{entity}") is not False:
+            _note_start(begin(store, entity))
+
+
+def _note_start(walk: Walk) -> bool:
+    """Put the cursor at the newest row, without taking it in; False when the list is empty."""
+    if walk.entity == "review":
+        path, params, field = *REVIEWS, "date_created_gmt"
+    else:
+        entity = ENTITIES[walk.entity]
+        path, params, field = entity.path, {**entity.params, "orderby": "modified"}, "date_modified_gmt"
+    newest = walk.client.page(path, **params, order="desc", per_page=1)
+    hold_fence(walk, gmt_of(newest.rows[0], field) if newest.rows else None)
+    return bool(newest.rows)
 
 
 def walk_modified(walk: Walk, path: str, bound: datetime, **params: Any) -> None:
@@ -262,12 +280,9 @@ def poll_reviews(task: SyncTask) -> timedelta:
 
 
 def _reviews(walk: Walk, task: SyncTask) -> timedelta:
-    path, params = "products/reviews", {"status": "all", "orderby": "date_gmt"}
-    if walk.first and walk.cursor is None:
-        newest = walk.client.page(path, **params, order="desc", per_page=1)
-        hold_fence(walk, gmt_of(newest.rows[0], "date_created_gmt") if newest.rows else None)
-        if newest.rows:
-            return OTHERS_EVERY
+    path, params = REVIEWS
+    if walk.first and _note_start(walk):
+        return OTHERS_EVERY
     number = 1
     after = walk.cursor - REVIEW_OVERLAP if walk.cursor else None
     while True:

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urljoin
 from zoneinfo import ZoneInfo
@@ -50,6 +51,8 @@ class Found:
     country: str = ""
     language: str = ""
     capabilities: dict[str, Any] = field(default_factory=dict)
+    # The shop's own clock, never ahead of ours.
+    now: datetime | None = None
 
 
 class _Stop(Exception):
@@ -103,6 +106,7 @@ class Probe:
             answer = http.call(
                 self._session, "GET", url, headers={"User-Agent": USER_AGENT}, max_bytes=PAGE_BYTES, seconds=30
             )
+            self.found.now = _their_clock(answer.headers.get("Date", ""))
             target = urljoin(url, answer.headers.get("Location", ""))
             if not 300 <= answer.status < 400 or target == url or not address.same_site(url, target):
                 return answer, url
@@ -377,6 +381,18 @@ class Probe:
     def _connected(self) -> Client:
         assert self.client is not None
         return self.client
+
+
+def _their_clock(told: str) -> datetime:
+    """The time that a server tells, within six hours of ours: an older one is a cache's."""
+    now = clock.now()
+    try:
+        theirs = parsedate_to_datetime(told)
+    except (TypeError, ValueError, IndexError):
+        return now
+    if theirs.tzinfo is None or not now - timedelta(hours=6) < theirs < now:
+        return now
+    return theirs
 
 
 def _object(answer: http.Answer) -> dict[str, Any] | None:
