@@ -184,7 +184,11 @@ def reopen(case: Case, *, text: str = "") -> Case:
 
 
 def _locked(case: Case) -> Case:
-    return Case.objects.select_for_update().select_related("store", "order__customer", "customer").get(pk=case.pk)
+    return (
+        Case.objects.select_for_update(of=("self",))
+        .select_related("store", "order__customer", "customer")
+        .get(pk=case.pk)
+    )
 
 
 def _review_again(order: Order) -> None:

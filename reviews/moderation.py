@@ -22,7 +22,9 @@ STAR_GROUPS: Sequence[tuple[str, int, int]] = (("1-2", 1, 2), ("3", 3, 3), ("4-5
 
 
 def _locked(review: Review, *, revision: int | None) -> Review:
-    found = Review.objects.select_for_update().select_related("store", "order", "customer").get(pk=review.pk)
+    found = (
+        Review.objects.select_for_update(of=("self",)).select_related("store", "order", "customer").get(pk=review.pk)
+    )
     if revision is not None and found.revision != revision:
         raise BusinessError(
             "This review was changed after the page was loaded. Nothing was done. Read it as it is now, then decide.",

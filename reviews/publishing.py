@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import CharField, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Concat
-from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from postpurchase import clock, queue
 from reviews.models import Review
+from reviews.submission import rating_words
 from stores import events, intents
 from stores.models import Intent, Store
 from stores.woo.errors import Duplicate, Invalid, Missing, ToldToWait
@@ -26,17 +26,6 @@ if TYPE_CHECKING:
 PUBLISH, TAKE_BACK = _KINDS = ("review.publish", "review.take_back")
 _PATH = "products/reviews"
 FLOOD_SECONDS = 60.0
-
-
-def rating_words(rating: int) -> str:
-    """ "4 of 5, good" in the active language."""
-    return {
-        1: _("1 of 5, very poor"),
-        2: _("2 of 5, poor"),
-        3: _("3 of 5, fair"),
-        4: _("4 of 5, good"),
-        5: _("5 of 5, excellent"),
-    }[rating]
 
 
 def store_text(review: Review) -> str:
@@ -225,7 +214,9 @@ class Publish:
         if body.get("id") is None:
             return
         review = (
-            Review.objects.select_for_update().select_related("store", "order", "customer").get(pk=intent.subject_id)
+            Review.objects.select_for_update(of=("self",))
+            .select_related("store", "order", "customer")
+            .get(pk=intent.subject_id)
         )
         status = str(body.get("status", ""))[:10]
         review.store_status = status
@@ -277,7 +268,9 @@ class TakeBack:
         if body.get("id") is None:
             return
         review = (
-            Review.objects.select_for_update().select_related("store", "order", "customer").get(pk=intent.subject_id)
+            Review.objects.select_for_update(of=("self",))
+            .select_related("store", "order", "customer")
+            .get(pk=intent.subject_id)
         )
         review.store_status = str(body.get("status", ""))[:10]
         review.save(update_fields=["store_status"])

@@ -144,7 +144,7 @@ def erase(customer: Customer) -> None:
 def register() -> None:
     """Called once from `ReviewsConfig.ready`."""
     registries.add_nav(NavEntry(50, gettext_lazy("Reviews"), "star", "reviews", REVIEWS_MODERATE, count=_to_check))
-    registries.add_nav(NavEntry(25, gettext_lazy("Help cases"), "help", "cases", CASES_WORK, count=_open_cases))
+    registries.add_nav(NavEntry(35, gettext_lazy("Help cases"), "help", "cases", CASES_WORK, count=_open_cases))
     registries.add_needs(needs)
     registries.add_checks(checks)
     registries.add_order_timeline(order_timeline)

@@ -31,6 +31,17 @@ class Answer:
     photos: Sequence[Prepared] = ()
 
 
+def rating_words(rating: int) -> str:
+    """ "4 of 5, good" in the active language."""
+    return {
+        1: _("1 of 5, very poor"),
+        2: _("2 of 5, poor"),
+        3: _("3 of 5, fair"),
+        4: _("4 of 5, good"),
+        5: _("5 of 5, excellent"),
+    }[rating]
+
+
 def clean(text: str, *, limit: int, lines: bool = False) -> str:
     """Text as typed, without control characters (PostgreSQL takes no NUL) and outer space, cut at `limit`."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -84,7 +95,11 @@ def _record(request: ReviewRequest, answers: Sequence[Answer], *, display_name: 
             _("No item has stars yet. Nothing was sent. Choose 1 to 5 stars for at least one item."), "nothing_rated"
         )
     # One at a time for each request: a double press finds the first one's rows.
-    request = ReviewRequest.objects.select_for_update().select_related("store", "order", "customer").get(pk=request.pk)
+    request = (
+        ReviewRequest.objects.select_for_update(of=("self",))
+        .select_related("store", "order", "customer")
+        .get(pk=request.pk)
+    )
     items = {item.line.woo_id: item for item in asking.reviewable(request.order)}
     before = {review.product_id: review for review in request.reviews.all()}
     name = clean(display_name, limit=MAX_NAME) or default_name(request.customer)

@@ -17,7 +17,6 @@ from postpurchase.errors import BusinessError
 from postpurchase.links import Link
 from reviews import cases, forms, photos, submission
 from reviews.models import Case, Photo, ReviewRequest
-from reviews.publishing import rating_words
 from stores import limits, public
 from stores.models import Order
 
@@ -71,7 +70,7 @@ def _see_other(request: HttpRequest, query: Mapping[str, str]) -> HttpResponse:
 def _form(request: HttpRequest, row: ReviewRequest, form: forms.ReviewForm, *, status: int = 200) -> HttpResponse:
     context = {
         "form": form,
-        "said": [(number, rating_words(number)) for number in range(1, 6)],
+        "said": [(number, submission.rating_words(number)) for number in range(1, 6)],
         "accept": photos.ACCEPT,
         "delivered": _delivered(row.order),
     }
