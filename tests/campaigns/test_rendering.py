@@ -14,7 +14,7 @@ from tests.factories import NOON
 
 pytestmark = pytest.mark.django_db
 
-LIBRARY = ["R01.thank_you", "R06.review_request", "R06.reminder", "case.opened", "case.resolved", "reward.ready"]
+LIBRARY = ["R01.thank_you", "R06.review_request", "R06.reminder", "case.opened", "reward.ready"]
 
 
 @pytest.mark.parametrize("language", ["en", "ro", "id"])
