@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from loyalty import earning
+from loyalty.models import EarnRule, Program
 from postpurchase import clock, links
 from postpurchase.errors import BusinessError
 from reviews.models import Review, ReviewRequest
@@ -89,6 +91,13 @@ def star_urls(request: ReviewRequest, item: Item) -> list[str]:
     """Five addresses, one star to five, each opening the page with that many stars chosen for the item."""
     base = review_url(request)
     return [f"{base}?s={stars}&i={item.line.woo_id}" for stars in range(1, 6)]
+
+
+def points_for_review(store: Store) -> int:
+    """Points that the loyalty programme gives for one review, the same for any rating; 0 when it gives none."""
+    program = Program.objects.filter(store=store, is_on=True).first()
+    rule = earning.live_rule(program, EarnRule.Kind.REVIEW) if program else None
+    return int(rule.points) if rule else 0
 
 
 def pending_items(request: ReviewRequest) -> list[Item]:

@@ -15,9 +15,9 @@ from django.utils.translation import override
 
 from postpurchase import clock, queue
 from reviews.models import Review
-from reviews.submission import rating_words
+from reviews.submission import rating_words, reward_note
 from stores import events, intents
-from stores.models import Intent, Store
+from stores.models import Event, Intent, Store
 from stores.woo.errors import Duplicate, Invalid, Missing, ToldToWait
 
 if TYPE_CHECKING:
@@ -29,13 +29,13 @@ FLOOD_SECONDS = 60.0
 
 
 def store_text(review: Review) -> str:
-    """What the shop gets: the title as first line, then the text, both escaped. The shop takes no empty review, so stars
-    alone are put into words in the buyer's language."""
-    words = "\n".join(part for part in (review.title, review.text) if part)
-    if not words:
-        with override(review.language or "en"):
-            words = rating_words(review.rating)
-    return _inert(words)
+    """What the shop gets, escaped: the title as first line, the text, and last that points were given, if they were.
+
+    The shop takes no empty review, so stars alone are put into words. Ours are in the buyer's language.
+    """
+    with override(review.language or "en"):
+        said = [part for part in (review.title, review.text) if part] or [rating_words(review.rating)]
+        return _inert("\n".join([*said, reward_note()] if review.rewarded else said))
 
 
 def _inert(words: str) -> str:
@@ -229,10 +229,15 @@ class Publish:
                 f"The store keeps this review as {status} with {body.get('rating')} stars. "
                 "It is not on the product page. Approve it in the store's own comments, then try again."
             )
+        # Published anew after it was hidden is a fact of its own; the same again, or other words, is not.
+        hidden = Event.objects.filter(
+            store=review.store, key__startswith=f"{events.REVIEW_HIDDEN}:{review.pk}:"
+        ).count()
         events.record(
             review.store,
             events.REVIEW_PUBLISHED,
             subject=review.pk,
+            fact=str(hidden) if hidden else "",
             at=clock.now(),
             order=review.order,
             customer=review.customer,

@@ -42,6 +42,11 @@ def rating_words(rating: int) -> str:
     }[rating]
 
 
+def reward_note() -> str:
+    """What a published review says when points were given for it, in the active language."""
+    return _("Received points for reviewing.")
+
+
 def clean(text: str, *, limit: int, lines: bool = False) -> str:
     """Text as typed, without control characters (PostgreSQL takes no NUL) and outer space, cut at `limit`."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -129,6 +134,7 @@ def _record(request: ReviewRequest, answers: Sequence[Answer], *, display_name: 
                 customer=request.customer,
                 item_name=item.name,
                 language=language or request.order.language,
+                rewarded=asking.points_for_review(request.store) > 0,
                 auto_publish_at=auto_publish_time(request.store, request),
                 **said,
             )

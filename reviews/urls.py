@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path, re_path
 
+from reviews.api import CaseViewSet, ReviewViewSet
 from reviews.views import desk, moderate, shopper
 
 dashboard: list[URLPattern | URLResolver] = [
@@ -17,4 +18,7 @@ public: list[URLPattern | URLResolver] = [
     path("h/<str:token>/", shopper.help_page, name="help"),
     path("photos/<str:name>/", shopper.photo, name="photo"),
 ]
-api: list[tuple[str, type, str]] = []
+api: list[tuple[str, type, str]] = [
+    ("reviews", ReviewViewSet, "api-reviews"),
+    ("cases", CaseViewSet, "api-cases"),
+]

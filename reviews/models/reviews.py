@@ -78,6 +78,8 @@ class Review(models.Model):
     text = models.TextField(blank=True)
     display_name = models.CharField(max_length=80)
     language = models.CharField(max_length=8, blank=True)
+    # Points were promised for it, whatever the rating; what is published says so.
+    rewarded = models.BooleanField(default=False)
     state = models.CharField(max_length=10, choices=State.choices, default=State.TO_CHECK)
     hide_reason = models.CharField(max_length=16, choices=HideReason.choices, blank=True)
     revision = models.PositiveIntegerField(default=1)

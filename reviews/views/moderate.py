@@ -11,11 +11,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
-from postpurchase import listing
+from postpurchase import exporting, listing
 from postpurchase.errors import BusinessError
 from postpurchase.listing import Cell, Column, Empty, Filter, Listing, Tab
 from reviews import moderation, publishing
 from reviews.models import Review
+from reviews.resources import ReviewResource
 from stores.access import CUSTOMERS_PII, REVIEWS_MODERATE, StoreRequest, store_view
 from stores.models import Store
 
@@ -39,27 +40,14 @@ def rows(store: Store) -> QuerySet[Review]:
     )
 
 
-def _stars(review: Review) -> Cell:
-    return Cell(_("%(n)d of 5") % {"n": review.rating})
-
-
 LISTING = Listing(
     name="reviews",
     title=gettext_lazy("Reviews"),
     rows=rows,
     columns=[
-        Column("product", gettext_lazy("Product"), lambda review: Cell(review.item_name)),
-        Column(
-            "rating", gettext_lazy("Stars"), _stars, sort="rating", number=True, export=lambda review: review.rating
-        ),
-        Column("title", gettext_lazy("Title"), lambda review: Cell(review.title)),
-        Column("text", gettext_lazy("Text"), lambda review: Cell(review.text)),
-        Column("name", gettext_lazy("Name"), lambda review: Cell(review.display_name)),
-        Column("order", gettext_lazy("Order"), lambda review: Cell(f"#{review.order.number}")),
+        # A card shows them; the columns are what the list may be sorted by.
         Column("submitted", gettext_lazy("Sent"), lambda review: Cell(at=review.submitted_at), sort="submitted_at"),
-        Column("state", gettext_lazy("State"), lambda review: Cell(review.get_state_display())),
-        Column("reason", gettext_lazy("Reason"), lambda review: Cell(review.get_hide_reason_display())),
-        Column("store", gettext_lazy("In the store"), lambda review: Cell(review.store_status)),
+        Column("rating", gettext_lazy("Stars"), lambda review: review.rating, sort="rating", number=True),
     ],
     counted=lambda n, shown: ngettext("%(n)s review", "%(n)s reviews", n) % {"n": shown},
     sort="-submitted",
@@ -88,6 +76,7 @@ LISTING = Listing(
     ],
     cards="reviews/card.html",
     before="reviews/fairness.html",
+    export=exporting.of_resource(ReviewResource),
 )
 
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from postpurchase.errors import BusinessError
 from postpurchase.links import Link
-from reviews import cases, forms, photos, submission
+from reviews import asking, cases, forms, photos, submission
 from reviews.models import Case, Photo, ReviewRequest
 from stores import limits, public
 from stores.models import Order
@@ -73,6 +73,7 @@ def _form(request: HttpRequest, row: ReviewRequest, form: forms.ReviewForm, *, s
         "said": [(number, submission.rating_words(number)) for number in range(1, 6)],
         "accept": photos.ACCEPT,
         "delivered": _delivered(row.order),
+        "points": asking.points_for_review(row.store),
     }
     return _show(request, row, "public/review.html", context, status=status)
 

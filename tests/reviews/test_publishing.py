@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from loyalty import programs
 from postpurchase import clock
 from reviews import asking, moderation, publishing
 from reviews.models import Review
@@ -250,3 +251,24 @@ def _post(sandbox: Sandbox, text: str, *, status: str) -> int:
         timeout=10,
     )
     return int(answered.json()["id"])
+
+
+def test_points_are_promised_alike_and_the_published_review_says_so(sandbox: Sandbox, store: Store) -> None:
+    programs.start(store, actor="owner@example.com")
+    reviews = [_review(store, rating=stars, email=f"{stars}@example.com", text="Words.") for stars in (1, 5)]
+    for review in reviews:
+        _publish(review)
+    assert {held["review"] for held in _held(sandbox)} == {"<p>Words.<br />\nReceived points for reviewing.</p>\n"}
+    assert asking.points_for_review(store) == 25
+
+
+def test_published_again_after_hiding_is_a_fact_of_its_own(sandbox: Sandbox, store: Store) -> None:
+    review = _review(store, text="Lovely.")
+    _publish(review)
+    moderation.hide(review, reason="spam", by="x")
+    _drain(review)
+    _publish(review)
+    keys = Event.objects.filter(name="review.published").order_by("pk").values_list("key", flat=True)
+    assert list(keys) == [f"review.published:{review.pk}", f"review.published:{review.pk}:1"]
+    [held] = _held(sandbox)
+    assert held["status"] == "approved"
