@@ -438,3 +438,24 @@ def test_an_answer_records_nothing_for_items_left_empty() -> None:
         "Marea mug, cobalt blue",
         "Serving bowl, sand glaze",
     ]
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "star", "help_words"),
+    [
+        ("ro", "Cum a fost comanda?", "4 din 5, bine", "Ceva nu e în regulă? Spuneți-ne"),
+        ("id", "Bagaimana pesanan Anda?", "4 dari 5, baik", "Ada masalah? Beri tahu kami"),
+    ],
+)
+def test_the_page_speaks_the_language_of_the_order(language: str, title: str, star: str, help_words: str) -> None:
+    request = asked()
+    request.order.language = language
+    request.order.save()
+    html = Client().get(_path(request)).content.decode()
+    assert f'<html lang="{language}" dir="ltr">' in html
+    for words in (title, star, help_words):
+        assert words in html
+    sent = _post(request, {"name": "Ana"})
+    assert "Choose 1 to 5 stars" not in sent.content.decode()
+    assert title in Client().get(_path(request), {"lang": language}).content.decode()
+    assert "How was your order?" in Client().get(_path(request), {"lang": "en"}).content.decode()
