@@ -24,7 +24,7 @@ ERASED = "customer was erased"
 NO_ADDRESS = "no address for this channel"
 _SUPPRESSED = {"bounce": BOUNCED, "complaint": COMPLAINED, "erased": ERASED}
 
-STOP_PURPOSES = ("review", "survey", "loyalty", "marketing", "ads")
+STOP_PURPOSES = ("service", "review", "survey", "loyalty", "marketing", "ads")
 _TRUE = frozenset({"1", "yes", "true", "on", "da", "ya", "checked", "granted"})
 
 
@@ -167,7 +167,7 @@ def unsubscribe_url(store: Store, customer: Customer, *, channel: str, purpose: 
 
 
 def stop_all(customer: Customer, *, source: str, channels: tuple[str, ...] = CHANNELS) -> int:
-    """No marketing, reviews, surveys, points or audiences any more; messages about orders go on. How many changed."""
+    """Nothing but messages about orders any more: no tips, reviews, surveys, points, marketing, audiences. How many changed."""
     return sum(
         set_consent(
             customer.store,
