@@ -227,5 +227,22 @@ def load(text: str) -> dict[str, Any]:
 
 
 def dump(data: Mapping[str, Any]) -> str:
-    """The flow file as YAML, in the order of its keys; `load` gives the same back."""
-    return yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True, width=120)
+    """The flow file as YAML, always in the same order of keys; `load` gives the same back."""
+    return yaml.safe_dump(_ordered(data, KEYS), sort_keys=False, allow_unicode=True, width=120)
+
+
+_LEAF = ("field", "op", "value")
+_STEP_FIRST, _STEP_LAST = ("uid", "kind"), ("when", "then", "else")
+
+
+def _ordered(value: Any, first: tuple[str, ...]) -> Any:
+    """The same with keys in a fixed order, because a database may keep JSON in an order of its own."""
+    if isinstance(value, list):
+        return [_ordered(each, first) for each in value]
+    if not isinstance(value, Mapping):
+        return value
+    if "uid" in value:
+        names = [name for name in value if name not in {*_STEP_FIRST, *_STEP_LAST}]
+        first = (*_STEP_FIRST, *sorted(names), *_STEP_LAST)
+    names = [name for name in first if name in value] + sorted(name for name in value if name not in first)
+    return {name: _ordered(value[name], ("event", "where") if name == "trigger" else _LEAF) for name in names}

@@ -12,20 +12,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
-from django.db.models import Prefetch, prefetch_related_objects
+from django.db import transaction
 
-from campaigns import definitions
+from campaigns import bulk, definitions
 from campaigns.definitions import Definition, Placed
 from campaigns.flows import FLOW_OFF
-from campaigns.models import Enrolment, Flow, Message, StepRun
+from campaigns.models import Enrolment, Flow, FlowVersion, Message, StepRun
 from campaigns.steps import Choose, Leave, Skipped, Visit, WaitUntil
 from postpurchase import clock, due
 from postpurchase.due import State
 from postpurchase.errors import BusinessError
 from stores import conditions
 from stores.conditions import Condition, Subject
-from stores.models import Customer, Order
+from stores.models import Customer, Order, Store
 
 log = logging.getLogger(__name__)
 
@@ -87,19 +86,25 @@ def _run_alone(row: Enrolment) -> None:
 
 
 def _run(rows: Sequence[Enrolment]) -> None:
-    prefetch_related_objects(
-        rows,
-        "store",
-        "flow",
-        "version",
-        Prefetch("customer", Customer.objects.defer("raw")),
-        Prefetch("order", Order.objects.defer("raw")),
-    )
+    _load(rows)
     plans = {row.version_id: row.version for row in rows}
     parsed = {pk: definitions.parse(version.definition) for pk, version in plans.items()}
     values = _values(rows, parsed)
     with transaction.atomic():
         _write([_move(row, parsed[row.version_id], values[row.pk]) for row in rows])
+
+
+def _load(rows: Sequence[Enrolment]) -> None:
+    """Give each row what it points to, with one query for each kind."""
+    stores = Store.objects.in_bulk({row.store_id for row in rows})
+    flows = Flow.objects.in_bulk({row.flow_id for row in rows})
+    versions = FlowVersion.objects.in_bulk({row.version_id for row in rows})
+    customers = Customer.objects.defer("raw").in_bulk({row.customer_id for row in rows})
+    orders = Order.objects.defer("raw").in_bulk({row.order_id for row in rows if row.order_id})
+    for row in rows:
+        row.store, row.flow, row.version = stores[row.store_id], flows[row.flow_id], versions[row.version_id]
+        row.customer = customers[row.customer_id]
+        row.order = orders[row.order_id] if row.order_id else None
 
 
 def _values(rows: Sequence[Enrolment], parsed: dict[int, Definition]) -> dict[int, dict[str, Any]]:
@@ -180,48 +185,50 @@ def _leave(move: _Move, reason: str) -> _Move:
     return _end(move, Enrolment.Status.LEFT, reason)
 
 
-_COLUMNS = ("state", "status", "reason", "step", "waiting", "due_at", "context", "finished_at", "error", "error_code")
+_WRITTEN = (
+    "state",
+    "status",
+    "reason",
+    "step",
+    "waiting",
+    "due_at",
+    "context",
+    "finished_at",
+    "error",
+    "error_code",
+    "attempts",
+    "lease_until",
+    "lease_token",
+)
 
 
 def _write(moves: Sequence[_Move]) -> None:
     """Everything that a batch changed. Raises when a lease is no longer ours, which rolls all of it back."""
-    StepRun.objects.bulk_create([run for move in moves for run in move.runs], ignore_conflicts=True)
-    Message.objects.bulk_create([message for move in moves for message in move.messages], ignore_conflicts=True)
-    meta = Enrolment._meta
-    columns = {each.name: each for each in meta.concrete_fields}
-    fields = [columns[name] for name in _COLUMNS]
-    key, token = columns["id"], columns["lease_token"]
+    bulk.insert(StepRun, [run for move in moves for run in move.runs])
+    bulk.insert(Message, [message for move in moves for message in move.messages])
     now = clock.now()
     changes = []
     for move in moves:
         over = move.status != Enrolment.Status.ACTIVE
-        new = (
-            State.HELD if move.held else State.DONE if over else State.DUE,
-            move.status,
-            move.reason,
-            move.step,
-            move.waiting,
-            move.due_at,
-            move.context,
-            now if over else None,
-            "",
-            FLOW_OFF if move.held else "",
-        )
-        prepared = [each.get_db_prep_save(value, connection) for each, value in zip(fields, new, strict=True)]
+        state = State.HELD if move.held else State.DONE if over else State.DUE
         changes.append(
-            [
-                *prepared,
-                key.get_db_prep_save(move.row.pk, connection),
-                token.get_db_prep_save(move.row.lease_token, connection),
-            ]
+            (
+                str(state),
+                str(move.status),
+                move.reason,
+                move.step,
+                move.waiting,
+                move.due_at,
+                move.context,
+                now if over else None,
+                "",
+                FLOW_OFF if move.held else "",
+                0,
+                None,
+                None,
+                move.row.pk,
+                move.row.lease_token,
+            )
         )
-    # Each row has its own values, for which the ORM would write a CASE with a branch for every row and column.
-    sets = ", ".join(f'"{each.column}" = %s' for each in fields)
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            f'UPDATE "{meta.db_table}" SET {sets}, "attempts" = 0, "lease_until" = NULL, "lease_token" = NULL'  # noqa: S608
-            f' WHERE "id" = %s AND "lease_token" = %s',
-            changes,
-        )
-        if cursor.rowcount != len(changes):
-            raise _LeaseLost
+    if bulk.update(Enrolment, _WRITTEN, ("id", "lease_token"), changes) != len(changes):
+        raise _LeaseLost

@@ -44,12 +44,12 @@ class SendEmail:
         useful = timedelta(days=self.useful_days) if self.useful_days else USEFUL_FOR[klass]
         visit.messages.append(
             Message(
-                store=visit.store,
-                flow=visit.flow,
-                enrolment=visit.enrolment,
+                store_id=visit.enrolment.store_id,
+                flow_id=visit.enrolment.flow_id,
+                enrolment_id=visit.enrolment.pk,
                 step=visit.uid,
-                customer=visit.customer,
-                order=visit.order,
+                customer_id=visit.enrolment.customer_id,
+                order_id=visit.enrolment.order_id,
                 klass=klass,
                 purpose=self.purpose or PURPOSE_OF_CLASS[klass],
                 template=self.template,

@@ -106,3 +106,19 @@ def test_the_same_file_again_makes_no_version_and_another_makes_the_next():
     flow = publish(store, file(send(), send("second")))
     assert [version.number for version in flow.versions.order_by("number")] == [1, 2]
     assert flow.live.number == 2
+
+
+def test_the_order_of_keys_in_a_file_does_not_depend_on_how_a_database_keeps_them():
+    data = file(BRANCH, send("after"), trigger={"event": "order.paid", "where": {"field": "event", "op": "is_set"}})
+
+    def shuffled(value):
+        if isinstance(value, dict):
+            return {name: shuffled(value[name]) for name in sorted(value, key=lambda name: (len(name), name))}
+        return [shuffled(each) for each in value] if isinstance(value, list) else value
+
+    text = definitions.dump(shuffled(data))
+    assert text == definitions.dump(data)
+    assert text.startswith(
+        "format: 1\nname: Test flow\nclass: T\ntrigger:\n  event: order.paid\n  where:\n    field: event\n"
+    )
+    assert "- uid: check\n  kind: branch\n" in text
