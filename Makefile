@@ -31,8 +31,8 @@ bench: $(VENV)/dev.stamp ## speed and memory, each against its floor
 	@$(DEVELOPMENT) $(PY) -m bench $(BENCH)
 
 lock: ## compile the requirement files anew (needs uv)
-	uv pip compile --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock" requirements.in -o requirements.txt
-	uv pip compile --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock" requirements-dev.in -o requirements-dev.txt
+	uv pip compile --universal --generate-hashes --no-strip-extras --python-version 3.11 --custom-compile-command "make lock" requirements.in -o requirements.txt
+	uv pip compile --universal --generate-hashes --no-strip-extras --python-version 3.11 --custom-compile-command "make lock" requirements-dev.in -o requirements-dev.txt
 
 clean: ## remove what can be made again; var/, with data and keys, stays
 	rm -rf $(VENV) var/static .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis htmlcov .coverage

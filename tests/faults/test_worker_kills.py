@@ -21,7 +21,8 @@ from postpurchase import clock
 from stores.models import Heartbeat, Store, SyncTask
 
 ALIAS = "kills"
-WAIT_SECONDS = 20
+# Far more than it takes, for machines that are busy with other things.
+WAIT_SECONDS = 60
 MANAGE = str(settings.BASE_DIR / "manage.py")
 RESTART = 70
 
@@ -153,7 +154,7 @@ def all_end(pids: list[int]) -> None:
 ONE = ("--cluster", "postpurchase")
 
 
-def test_an_idle_worker_killed_ends_all_and_the_next_start_works(environment, shop):
+def test_an_idle_worker_or_the_guard_killed_ends_all_and_the_next_start_works(environment, shop):
     with worker(environment, *ONE) as process:
         until(lambda: has_begun(process), "the worker has begun")
         everybody = family(process.pid)
@@ -163,12 +164,16 @@ def test_an_idle_worker_killed_ends_all_and_the_next_start_works(environment, sh
         assert process.wait(WAIT_SECONDS) == RESTART
         all_end(everybody)
     row = add(shop, "after")
-    with worker(environment, *ONE):
+    with worker(environment, *ONE) as process:
         until(lambda: is_done(row), "the next worker does the row")
         later = add(shop, "later")
         ring()
         until(lambda: is_done(later), "it hears the bell")
-    assert (row.attempts, later.attempts) == (1, 1)
+        assert (row.attempts, later.attempts) == (1, 1)
+        everybody = family(process.pid)
+        os.kill(children(process.pid)[0], signal.SIGKILL)
+        assert process.wait(WAIT_SECONDS) == RESTART
+        all_end(everybody)
 
 
 def test_a_busy_worker_killed_loses_no_row(environment, shop):
@@ -201,15 +206,6 @@ def test_the_main_process_killed_leaves_nobody(environment, shop):
     assert row.state == "running"
 
 
-def test_the_guard_killed_leaves_nobody(environment, shop):
-    with worker(environment, *ONE) as process:
-        until(lambda: has_begun(process), "the worker has begun")
-        everybody = family(process.pid)
-        os.kill(children(process.pid)[0], signal.SIGKILL)
-        assert process.wait(WAIT_SECONDS) == RESTART
-        all_end(everybody)
-
-
 def test_sigterm_finishes_the_row_in_hand_and_ends_with_zero(environment, shop):
     row = add(shop, "in hand", seconds=1)
     with worker(environment, *ONE) as process:
@@ -224,16 +220,19 @@ def test_sigterm_finishes_the_row_in_hand_and_ends_with_zero(environment, shop):
 
 def test_both_clusters_live_and_die_together(environment, shop):
     with worker(environment) as process:
+        until(lambda: len(family(process.pid)) == 12, "both clusters run")
         until(lambda: has_begun(process), "the worker has begun")
+        everybody = family(process.pid)
+        # One cluster fails: the other is asked to stop, and whoever started both learns that they must start again.
+        os.kill(children(process.pid)[1], signal.SIGKILL)
+        assert process.wait(WAIT_SECONDS) == RESTART
+        all_end(everybody)
+
+
+def test_the_process_above_both_clusters_killed_leaves_nobody(environment, shop):
+    with worker(environment) as process:
         until(lambda: len(family(process.pid)) == 12, "both clusters run")
         everybody = family(process.pid)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-        all_end(everybody)
-    with worker(environment) as process:
-        until(lambda: len(family(process.pid)) == 12, "both clusters run")
-        until(lambda: has_begun(process), "the worker has begun")
-        everybody = family(process.pid)
-        os.kill(children(process.pid)[1], signal.SIGKILL)
-        assert process.wait(WAIT_SECONDS) == RESTART
         all_end(everybody)

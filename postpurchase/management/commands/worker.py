@@ -3,9 +3,10 @@
 import os
 import sys
 from argparse import ArgumentParser
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand
 
 from postpurchase import queue
@@ -16,6 +17,9 @@ class Command(BaseCommand):
         "Work off what is due. Without options: both clusters, until SIGTERM or Ctrl-C (exit code 0) or until a part "
         "of it dies (70: start it again). With --once: until nothing is due (0), or 1 when a part of the work failed."
     )
+
+    # Not those of addresses and templates, for which everything that only the web needs would be loaded.
+    requires_system_checks: ClassVar[list[str]] = [Tags.database, Tags.security, "worker"]
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="work until nothing is due, then exit")
