@@ -24,9 +24,7 @@ from stores.woo.client import Client, Page, client_for
 from stores.woo.errors import Blocked, KeysRefused, ToldToWait, Unreachable
 
 KIND = "backfill"
-# Page sizes; each divides the one before it, so that a place in a list stays a page's beginning.
-SIZES = (100, 50, 25, 5, 1)
-PER_PAGE = SIZES[0]
+PER_PAGE = 100
 # Rows that a window aims at: full pages now and then overflow and have to be asked for again in halves.
 AIM = 80
 SECOND = timedelta(seconds=1)
@@ -64,8 +62,8 @@ def run_slice(job: Job, budget_seconds: float) -> JobProgress:
     except ToldToWait as wait:
         raise RetryLater(wait.seconds, wait.message) from None
     except (Unreachable, Blocked, KeysRefused) as error:
-        if error.code in {"time_out", "too_large", "unreadable", "cut", ""}:
-            run.ask_for_less()
+        if isinstance(error, Unreachable) and fetch.breaks_on_its_content(error):
+            run.stuck()
         health.failed(job.store, error)
         raise RetryLater(health.probe_in(job.store.failures).total_seconds(), error.message) from None
     finally:
@@ -86,10 +84,6 @@ class _Run:
 
     def close(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
-
-    @property
-    def per_page(self) -> int:
-        return int(self.cursor.get("per_page", PER_PAGE))
 
     def go(self) -> None:
         while self.cursor["phase"] != "end":
@@ -124,13 +118,9 @@ class _Run:
             result={"sentence": _sentence(totals), "totals": totals} if finished else None,
         )
 
-    def ask_for_less(self) -> None:
-        """Too much to answer at once, or one row that breaks its page: the next try asks for a smaller one."""
-        smaller = [size for size in SIZES if size < self.per_page]
-        place = self.cursor.get("place")
-        if place and "width" in place:
-            place = {**place, "width": max(place["width"] // 2, 1)}
-        self._save(per_page=smaller[0] if smaller else 1, place=place)
+    def stuck(self) -> None:
+        """Too much to answer at once, or one row that breaks its page: the next try asks for each on its own."""
+        self._save(stuck=True)
 
     # What a page does
 
@@ -150,17 +140,17 @@ class _Run:
         if rows:
             self.last = f"{entity} {rows[-1].get('number') or rows[-1].get('id')}"
 
-    def _fetch(self, path: str, **params: Any) -> Page:
-        """A page, perhaps the one that is already under way."""
+    def _fetch(self, entity: str, path: str, **params: Any) -> Page:
+        """A page, perhaps the one that is already under way; after it failed, object by object."""
         key = (path, repr(sorted(params.items())))
         ahead, self._ahead = self._ahead, None
         if ahead and ahead[0] == key:
-            page = ahead[1].result()
-        else:
-            if ahead:
-                ahead[1].cancel()
-            page = self._pool.submit(self.client.page, path, **params).result()
-        return page
+            return ahead[1].result()
+        if ahead:
+            ahead[1].cancel()
+        if self.cursor.get("stuck"):
+            return fetch.page_by_ones(self.store, self.client, entity, path, **params)
+        return self._pool.submit(self.client.page, path, **params).result()
 
     def _look_ahead(self, path: str, **params: Any) -> None:
         """Ask for the next page while this one is being written."""
@@ -182,24 +172,17 @@ class _Run:
     def _list(self) -> bool:
         phase = self.cursor["phase"]
         entity, path, params = LISTS[phase]
-        place = self.cursor.get("place") or {"offset": 0, "total": None}
-        offset, size = place["offset"], self.per_page
-        asked = {**params, "orderby": "id", "order": "asc", "per_page": size}
-        page = self._fetch(path, page=offset // size + 1, **asked)
-        more = len(page.rows) >= size or (page.pages is not None and offset // size + 1 < page.pages)
+        place = self.cursor.get("place") or {"page": 1, "total": None}
+        number = place["page"]
+        asked = {**params, "orderby": "id", "order": "asc", "per_page": PER_PAGE}
+        page = self._fetch(entity, path, page=number, **asked)
+        more = number < page.pages if page.pages is not None else len(page.rows) >= PER_PAGE
         # Fewer rows than before: something was deleted, and what followed moved up, onto the page already read.
         shrunk = place["total"] is not None and page.total is not None and 0 < page.total < place["total"]
-        following = max(offset - size, 0) if shrunk else offset + size
-        larger = [other for other in SIZES if other > size and following % other == 0]
-        if more and not shrunk and not larger:
-            self._look_ahead(path, page=following // size + 1, **asked)
-        self._take(
-            entity,
-            page,
-            page.rows,
-            place={"offset": following, "total": page.total},
-            per_page=larger[-1] if larger else size,
-        )
+        following = max(number - 1, 1) if shrunk else number + 1
+        if more and not shrunk:
+            self._look_ahead(path, page=following, **asked)
+        self._take(entity, page, page.rows, place={"page": following, "total": page.total})
         return more or shrunk
 
     def _variations(self) -> bool:
@@ -221,25 +204,25 @@ class _Run:
             return False
         upper, width = datetime.fromisoformat(place["upper"]), timedelta(seconds=place["width"])
         oldest = datetime.fromisoformat(place["oldest"])
-        page = self._fetch("orders", **self._window(upper, width, oldest))
+        page = self._fetch("order", "orders", **self._window(upper, width, oldest))
         count = page.total if page.total is not None else len(page.rows)
         last = upper - width <= oldest
-        if count > self.per_page and width > SECOND:
+        if count > PER_PAGE and width > SECOND:
             half = max(int(width.total_seconds()) // 2, 1)
             self._save(place={**place, "width": half})
             return True
         following = {**place, "upper": (upper - width).isoformat(), "width": _next_width(width, len(page.rows))}
-        if not last and self.per_page == PER_PAGE:
+        if not last:
             self._look_ahead("orders", **self._window(upper - width, timedelta(seconds=following["width"]), oldest))
         rows = page.rows
-        if count > self.per_page:
+        if count > PER_PAGE:
             # More orders in one second than fit a page: from the last page to the first, since rows can only leave.
             rows = []
             for number in range(page.pages or 1, 0, -1):
-                rows += self._fetch("orders", **self._window(upper, width, oldest), page=number).rows
+                rows += self._fetch("order", "orders", **self._window(upper, width, oldest), page=number).rows
             rows = list({row.get("id"): row for row in rows}.values())
         with transaction.atomic():
-            self._take("order", page, rows, place=following, per_page=PER_PAGE)
+            self._take("order", page, rows, place=following)
             Store.objects.filter(pk=self.store.pk).update(complete_since=max(upper - width, oldest))
         return not last
 
@@ -254,7 +237,7 @@ class _Run:
             "status": "any",
             "orderby": "date",
             "order": "desc",
-            "per_page": self.per_page,
+            "per_page": PER_PAGE,
         }
 
     def _first_window(self) -> dict[str, Any] | None:
@@ -278,13 +261,13 @@ class _Run:
             return False
         if place["page"]:
             try:
-                page = self.client.page("refunds", per_page=self.per_page, page=place["page"])
+                page = self.client.page("refunds", per_page=PER_PAGE, page=place["page"])
             except Unreachable as error:
                 if error.code != "rest_no_route":
                     raise
                 self._save(place={"page": 0, "after": 0})
                 return True
-            more = len(page.rows) >= self.per_page
+            more = len(page.rows) >= PER_PAGE
             with transaction.atomic():
                 if page.rows:
                     apply.apply(self.store, "refund", page.rows, fetched_at=page.fetched_at, historic=True)

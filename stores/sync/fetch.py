@@ -4,12 +4,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 
 from postpurchase import clock
-from stores.models import Customer, Refund, Store, SyncTask
+from stores.models import Customer, Quarantined, Refund, Store, SyncTask
 from stores.sync import apply, health, tasks
-from stores.woo.client import Client, client_for
-from stores.woo.errors import Missing
+from stores.woo.client import Client, Page, client_for
+from stores.woo.errors import Missing, Unreachable
 
 PATHS = {
     "order": "orders",
@@ -91,6 +92,40 @@ def variations_of(store: Store, client: Client, product_id: int, *, historic: bo
         if len(page.rows) < 100:
             return found
         number += 1
+
+
+def breaks_on_its_content(error: Unreachable) -> bool:
+    """Whether a failure may come from one object or from too many of them, rather than from the shop as a whole."""
+    return error.code in {"", "unreadable", "too_large", "time_out", "internal_server_error"}
+
+
+def page_by_ones(store: Store, client: Client, entity: str, path: str, **params: Any) -> Page:
+    """A page that fails as a whole, object by object: the good ones; what fails alone is put aside with its reason.
+
+    Raises when not even the list of ids comes: then it is the shop that fails.
+    """
+    light = client.page(path, **params, _fields="id,date_modified_gmt,date_created_gmt")
+    rows = []
+    for found in light.rows:
+        try:
+            rows.append(client.get(f"{PATHS[entity]}/{found['id']}"))
+        except Missing:
+            continue
+        except Unreachable as error:
+            if not breaks_on_its_content(error):
+                raise
+            put_aside(store, entity, found["id"], error.message)
+    return Page(rows, light.total, light.pages, light.fetched_at)
+
+
+def put_aside(store: Store, entity: str, woo_id: int, reason: str) -> None:
+    """Note an object that the shop itself cannot give; its next change tries again."""
+    now = clock.now()
+    row, made = Quarantined.objects.get_or_create(
+        store=store, entity=entity, woo_id=woo_id, defaults={"reason": reason, "first_at": now, "last_at": now}
+    )
+    if not made:
+        Quarantined.objects.filter(pk=row.pk).update(reason=reason, last_at=now, times=F("times") + 1, solved_at=None)
 
 
 def register() -> None:

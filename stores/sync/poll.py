@@ -56,11 +56,11 @@ class Walk:
     client: Client
     entity: str
     fence: int
-    per_page: int = PER_PAGE
     cursor: datetime | None = None
     # Nobody has polled this entity before.
     first: bool = False
-    rows: int = 0
+    # The last try of this entity broke on what a page held.
+    by_ones: bool = False
 
     def __post_init__(self) -> None:
         self.met: set[tuple[Any, Any]] = set()
@@ -76,7 +76,6 @@ class Walk:
             if fresh:
                 fetch.take_in(self.store, self.entity, fresh, fetched_at=page.fetched_at)
         self.cursor = newest
-        self.rows += len(fresh)
 
 
 def hold_fence(walk: Walk, cursor: datetime | None) -> None:
@@ -106,18 +105,18 @@ def begin(store: Store, entity: str) -> Walk:
 
 def _run(task: SyncTask, work: Callable[[Walk, SyncTask], timedelta]) -> timedelta:
     walk = begin(task.store, task.entity)
-    walk.per_page = min(int(task.params.get("per_page", PER_PAGE)), PER_PAGE)
+    walk.by_ones = bool(task.params.get("stuck"))
     try:
         again_in = work(walk, task)
     except ToldToWait:
         raise
     except Unreachable as error:
-        # Too much to answer at once, or one row that breaks its page: ask for less next time.
-        if error.code in {"time_out", "too_large", "unreadable", "cut", ""}:
-            _remember(task, per_page=max(walk.per_page // 2, 1))
+        # Too much to answer at once, or one row that breaks its page: the next try asks for each on its own.
+        if fetch.breaks_on_its_content(error):
+            _remember(task, stuck=True)
         raise
-    if walk.per_page != PER_PAGE:
-        _remember(task, per_page=min(walk.per_page * 2, PER_PAGE))
+    if walk.by_ones:
+        _remember(task, stuck=False)
     health.answered(task.store)
     done: dict[str, Any] = {"polled_at": clock.now()}
     if walk.client.pollution and not task.store.capabilities.get("pollution"):
@@ -181,12 +180,12 @@ def walk_modified(walk: Walk, path: str, bound: datetime, **params: Any) -> None
         page = _page(walk, path, bound, number, **params)
         if number == 1:
             pages = page.pages
-        if pages and number < pages and len(page.rows) < walk.per_page:
+        if pages and number < pages and len(page.rows) < PER_PAGE:
             # Short though more follows: rows that may not be shown are dropped after the cut; asked once more to be sure.
             page = _page(walk, path, bound, number, **params)
         _must_be_newer(walk, page, bound)
         walk.commit(page)
-        if not (number < pages if pages is not None else len(page.rows) >= walk.per_page):
+        if not (number < pages if pages is not None else len(page.rows) >= PER_PAGE):
             return
         times = [at for row in page.rows if (at := gmt_of(row))]
         if not times:
@@ -199,16 +198,18 @@ def walk_modified(walk: Walk, path: str, bound: datetime, **params: Any) -> None
 
 
 def _page(walk: Walk, path: str, bound: datetime, number: int, **params: Any) -> Page:
-    return walk.client.page(
-        path,
+    asked = {
         **params,
-        modified_after=bound,
-        dates_are_gmt=True,
-        orderby="modified",
-        order="asc",
-        per_page=walk.per_page,
-        page=number,
-    )
+        "modified_after": bound,
+        "dates_are_gmt": True,
+        "orderby": "modified",
+        "order": "asc",
+        "per_page": PER_PAGE,
+        "page": number,
+    }
+    if walk.by_ones:
+        return fetch.page_by_ones(walk.store, walk.client, walk.entity, path, **asked)
+    return walk.client.page(path, **asked)
 
 
 def _walk_second(walk: Walk, path: str, second: datetime, **params: Any) -> None:
@@ -247,9 +248,9 @@ def scan(walk: Walk, path: str, **params: Any) -> None:
     """Read a whole list in the order of ids."""
     number = 1
     while True:
-        page = walk.client.page(path, **params, orderby="id", order="asc", per_page=walk.per_page, page=number)
+        page = walk.client.page(path, **params, orderby="id", order="asc", per_page=PER_PAGE, page=number)
         walk.commit(page, moves=False)
-        if len(page.rows) < walk.per_page and (page.pages is None or number >= page.pages):
+        if len(page.rows) < PER_PAGE and (page.pages is None or number >= page.pages):
             return
         number += 1
 
@@ -262,14 +263,12 @@ def poll_customers(task: SyncTask) -> timedelta:
 def _customers(walk: Walk, task: SyncTask) -> timedelta:
     number = 1
     while True:
-        page = walk.client.page(
-            "customers", orderby="registered_date", order="desc", per_page=walk.per_page, page=number
-        )
+        page = walk.client.page("customers", orderby="registered_date", order="desc", per_page=PER_PAGE, page=number)
         ids = [row.get("id") for row in page.rows]
         known = set(Customer.objects.filter(store=walk.store, woo_id__in=ids).values_list("woo_id", flat=True))
         walk.commit(page, moves=False)
         # Before the backfill nobody is known, and the past is its work.
-        if known or len(page.rows) < walk.per_page or not walk.store.backfilled_at:
+        if known or len(page.rows) < PER_PAGE or not walk.store.backfilled_at:
             return OTHERS_EVERY
         number += 1
 
@@ -286,9 +285,9 @@ def _reviews(walk: Walk, task: SyncTask) -> timedelta:
     number = 1
     after = walk.cursor - REVIEW_OVERLAP if walk.cursor else None
     while True:
-        page = walk.client.page(path, **params, after=after, order="asc", per_page=walk.per_page, page=number)
+        page = walk.client.page(path, **params, after=after, order="asc", per_page=PER_PAGE, page=number)
         walk.commit(page, field="date_created_gmt")
-        if len(page.rows) < walk.per_page:
+        if len(page.rows) < PER_PAGE:
             return OTHERS_EVERY
         number += 1
 

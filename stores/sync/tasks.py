@@ -130,7 +130,15 @@ def _run(task: SyncTask) -> None:
     except ToldToWait as told:
         due.postpone(task, clock.now() + timedelta(seconds=told.seconds))
     except (Unreachable, Blocked, KeysRefused) as error:
-        _later(task, store, error)
+        if (
+            not polls
+            and isinstance(error, Unreachable)
+            and error.code in {"", "unreadable", "wrong_shape", "too_large"}
+        ):
+            # This object may be what breaks the answer: that is no word on the shop.
+            due.retry(task, clock.now() + due.backoff(task.attempts), error.message, code=error.code or "unreachable")
+        else:
+            _later(task, store, error)
     except (Invalid, Missing) as error:
         # The entity as a whole is refused, such as by a version that lacks it: asked again tomorrow, shown meanwhile.
         if polls:

@@ -126,7 +126,6 @@ def test_a_worker_whose_lease_was_taken_writes_nothing() -> None:
 
 
 def test_orders_of_one_second_beyond_a_page_all_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backfill, "SIZES", (5, 1))
     monkeypatch.setattr(backfill, "PER_PAGE", 5)
     monkeypatch.setattr(backfill, "AIM", 4)
     with running(orders=3) as sandbox:
@@ -140,7 +139,6 @@ def test_orders_of_one_second_beyond_a_page_all_come(monkeypatch: pytest.MonkeyP
 
 
 def test_a_product_deleted_in_the_middle_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backfill, "SIZES", (2, 1))
     monkeypatch.setattr(backfill, "PER_PAGE", 2)
     with running() as sandbox:
         job = start(sandbox)
@@ -223,3 +221,33 @@ def test_refund_lines_come_one_by_one_where_the_shop_has_no_list_of_all() -> Non
         job = run(start(sandbox))
         assert job.status == Job.Status.DONE
         assert Refund.objects.filter(lines__isnull=False).count() == 2
+
+
+def test_an_order_that_breaks_its_page_is_put_aside_and_the_rest_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    from stores.woo.client import Client
+    from stores.woo.errors import Unreachable
+
+    with running(orders=9) as sandbox:
+        bad = ids(sandbox)[4]
+        page, get = Client.page, Client.get
+
+        def broken_page(self: Client, path: str, **params: Any) -> Any:
+            found = page(self, path, **params)
+            if path == "orders" and "_fields" not in params and bad in [row["id"] for row in found.rows]:
+                raise Unreachable("It broke.", status=500)
+            return found
+
+        def broken_get(self: Client, path: str, **params: Any) -> Any:
+            if path == f"orders/{bad}":
+                raise Unreachable("It broke.", status=500)
+            return get(self, path, **params)
+
+        monkeypatch.setattr(Client, "page", broken_page)
+        monkeypatch.setattr(Client, "get", broken_get)
+        job = start(sandbox)
+        for _try in range(4):
+            run(job)
+            Job.objects.update(due_at=clock.now())
+        assert job.status == Job.Status.DONE
+        assert mirrored() == [one for one in ids(sandbox) if one != bad]
+        assert (job.store.quarantine.get().woo_id, job.store.quarantine.get().reason) == (bad, "It broke.")

@@ -301,3 +301,39 @@ def test_notices_before_the_json_are_noted_for_the_merchant() -> None:
         store.refresh_from_db()
         assert "Notice" in store.capabilities["pollution"]
         assert cursor(store).tzinfo is UTC
+
+
+def test_an_order_that_breaks_its_page_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    from stores.woo.client import Client
+    from stores.woo.errors import Unreachable
+
+    with running(orders=1) as sandbox:
+        store = joined(sandbox)
+        run(store)
+        wanted = []
+        for number in range(4):
+            sandbox.advance(minutes=30)
+            wanted.append(place(sandbox, number)["id"])
+        bad = wanted.pop(1)
+        page, get = Client.page, Client.get
+
+        def broken_page(self: Client, path: str, **params: Any) -> Any:
+            found = page(self, path, **params)
+            if "_fields" not in params and bad in [row["id"] for row in found.rows]:
+                raise Unreachable("It broke.", status=500)
+            return found
+
+        def broken_get(self: Client, path: str, **params: Any) -> Any:
+            if path == f"orders/{bad}":
+                raise Unreachable("It broke.", status=500)
+            return get(self, path, **params)
+
+        monkeypatch.setattr(Client, "page", broken_page)
+        monkeypatch.setattr(Client, "get", broken_get)
+        run(store)
+        assert fresh() == []
+        run(store)
+        assert fresh() == wanted
+        assert store.quarantine.get().woo_id == bad
+        store.refresh_from_db()
+        assert store.state == Store.State.CONNECTED
