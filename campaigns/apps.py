@@ -6,7 +6,7 @@ class CampaignsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register with the registries below."""
-        from campaigns import consent, engine, fields, outbox, pages, rechecks, requests, shown, triggers
+        from campaigns import consent, engine, fields, housekeeping, outbox, pages, rechecks, requests, shown, triggers
         from campaigns.views import inbox, shopper
         from postpurchase import queue
         from stores import events, public, registries
@@ -18,8 +18,10 @@ class CampaignsConfig(AppConfig):
         rechecks.add_hold(fields.hold_for_cases)
         events.subscribe(events.ORDER_PLACED, "campaigns.checkout_box", consent.read_checkout_box)
         registries.add_eraser(consent.forget)
+        registries.add_eraser(housekeeping.forget)
         inbox.register()
         shown.register()
         public.add_owner("d", shopper.owner_of_confirmation)
         queue.register_drain("flows", engine.run_due)
         queue.register_drain("outbox", outbox.run_due)
+        queue.register_tick("letters", housekeeping.tidy)

@@ -10,6 +10,7 @@ dashboard: list[URLPattern | URLResolver] = [
     path("mail/<int:pk>/body/", inbox.mail_body, name="inbox-mail-body"),
     path("flows/", flows.flow_list, name="flows"),
     path("sending/", flows.sending, name="sending"),
+    path("flows/import/", flows.flow_import, name="flow_import"),
     path("flows/<slug:flow>/", flows.flow, name="flow"),
     path("flows/<slug:flow>/file/", flows.flow_file, name="flow_file"),
     path("flows/<slug:flow>/set/<slug:state>/", flows.flow_state, name="flow_state"),

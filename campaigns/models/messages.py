@@ -90,6 +90,8 @@ class Message(DueRow):
             models.Index(fields=["store", "order"], condition=Q(order__isnull=False), name="message_order"),
             models.Index(fields=["store", "customer", "-planned_for"], name="message_customer"),
             models.Index(fields=["flow", "step", "status"], name="message_step"),
+            # Letters that will be thrown away by age.
+            models.Index(fields=["accepted_at"], condition=~Q(text=""), name="message_letters"),
         ]
 
     def __str__(self) -> str:

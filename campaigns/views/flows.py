@@ -300,6 +300,21 @@ def flow_file(request: StoreRequest, flow: str) -> HttpResponse:
 
 
 @store_view(FLOWS_PUBLISH)
+def flow_import(request: StoreRequest) -> HttpResponse:
+    """Publish a flow file as a flow of this store: a new one is off, one of the same name gets its next version."""
+    text = request.POST.get("file", "")
+    if request.method == "POST":
+        try:
+            published = flows.import_file(request.store, text, actor=request.user)
+        except BusinessError as refusal:
+            messages.error(request, refusal.message)
+        else:
+            messages.success(request, _("%(name)s is published.") % {"name": published.name})
+            return redirect("flow", store=request.store.slug, flow=published.slug)
+    return render(request, "campaigns/flow_import.html", {"text": text})
+
+
+@store_view(FLOWS_PUBLISH)
 def sending(request: StoreRequest) -> HttpResponse:
     """Ask, then pause or resume all sending of the store."""
     if request.method != "POST":

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
-from campaigns import library, outbox, pages, timeline
+from campaigns import definitions, library, outbox, pages, timeline
 from campaigns.channels import email
 from campaigns.channels.email import Handed
 from campaigns.models import Enrolment, Message
@@ -283,3 +283,16 @@ def test_what_waits_for_a_person_and_what_is_wrong_is_told(shop):
     happen(make_order(shop))
     clock.advance(timedelta(minutes=30))
     assert "Flows on time" in [check.name for check in pages.checks(shop) if not check.ok]
+
+
+def test_a_flow_file_is_taken_in_switched_off_or_refused_with_all_its_faults(client, shop):
+    text = definitions.dump(file(send(), name="Imported"))
+    refused = act(client, shop, "flow_import", {"file": text.replace("R01.thank_you", "''")}).content.decode()
+    assert "Step 1: Choose an email template." in refused
+    assert "name: Imported" in refused
+    assert not shop.flows.exists()
+    answer = act(client, shop, "flow_import", {"file": text})
+    assert answer["Location"] == f"/app/{shop.slug}/flows/imported/"
+    assert (shop.flows.get().state, shop.flows.get().live.number) == ("off", 1)
+    assert "Import a file" in page(client, shop, "flows").content.decode()
+    assert "Import a file" not in page(client, shop, "outbox").content.decode()
