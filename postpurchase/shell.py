@@ -114,7 +114,7 @@ def look(request: HttpRequest) -> Look:
     """The person's choice; signed out, what the cookie of this browser remembers."""
     user = getattr(request, "user", None)
     if isinstance(user, User) or (user is not None and user.is_authenticated):
-        return Look(user.theme, user.density)  # type: ignore[union-attr]
+        return Look(user.theme, user.density)
     theme = request.COOKIES.get("theme", "system")
     return Look(theme if theme in {"light", "dark"} else "system", "comfortable")
 
