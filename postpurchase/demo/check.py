@@ -23,6 +23,7 @@ from django.test.utils import override_settings
 
 from campaigns import consent
 from campaigns.models import Enrolment, Message
+from campaigns.models.consent import ConsentState
 from loyalty import ledger
 from loyalty.models import Account, Redemption
 from postpurchase import clock, links, queue
@@ -131,7 +132,8 @@ class Check:
         ]
 
     def settle(self) -> None:
-        """The store sends what it has to tell, and our worker works until nothing is due."""
+        """A minute passes, the store sends what it has to tell, and our worker works until nothing is due."""
+        clock.advance(timedelta(minutes=1))
         self.sandbox.run_webhooks()
         queue.tick()
         queue.run_until_idle()
@@ -203,7 +205,7 @@ class Check:
         dan = self.order_of(DAN).customer
         assert dan is not None
         consent.set_consent(
-            self.store, dan, channel="email", purpose="review", state="no", source="preferences", text_version="check"
+            self.store, dan, channel="email", purpose="review", state=ConsentState.DENIED, source="preferences"
         )
         for address in (ANA, DAN, MIA):
             self.sandbox.ship(self.order_of(address).woo_id)
@@ -355,11 +357,11 @@ class Check:
                 "insights/retention/",
             )
         }
-        rate = retention.rate(self.store)
+        rate = retention.rates(self.store, points=1)[-1]
         listed = ", ".join(f"{name or 'home'} {status}" for name, status in pages.items())
         self.see(
             "numbers",
-            f"retention {rate.sentence()}; pages {listed}",
+            f"retention ({rate.end} - {rate.new}) / {rate.start} at {rate.at:%d %b %Y}; pages {listed}",
             set(pages.values()) == {200},
         )
 

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import tempfile
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -39,11 +40,15 @@ class Command(BaseCommand):
     def check_all(self) -> None:
         """The stations, on a database that is made for them and removed afterwards."""
         real = str(connection.settings_dict["NAME"])
-        connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
-        try:
-            ok = Check(self.told).run()
-        finally:
-            connection.creation.destroy_test_db(real, verbosity=0)
+        with tempfile.TemporaryDirectory(prefix="demo-check-") as folder:
+            # A file on SQLite, as in production: the in-memory one is shared between threads and locks differently.
+            name = f"{folder}/check.sqlite3" if connection.vendor == "sqlite" else f"postpurchase_check_{os.getpid()}"
+            connection.settings_dict["TEST"]["NAME"] = name
+            connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+            try:
+                ok = Check(self.told).run()
+            finally:
+                connection.creation.destroy_test_db(real, verbosity=0)
         if not ok:
             raise CommandError("The main job falls short at the last station above.")
         self.stdout.write("The main job holds from the purchase to the numbers.")
