@@ -18,6 +18,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import requests
 from django.core import mail
 from django.core.wsgi import get_wsgi_application
+from django.db import connections
 from django.test import Client as Browser
 from django.test.utils import override_settings
 
@@ -59,10 +60,25 @@ class _Quiet(WSGIRequestHandler):
         """The stations tell what matters."""
 
 
+def _closing(application: Any) -> Any:
+    """The application, leaving no database connection behind in the threads that serve it."""
+
+    def served(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        answer = application(environ, start_response)
+        try:
+            return list(answer)
+        finally:
+            if hasattr(answer, "close"):
+                answer.close()
+            connections.close_all()
+
+    return served
+
+
 @contextmanager
 def our_web() -> Iterator[str]:
     """Our own site on a free loopback port, for the store's webhooks and the shopper's pages; its address."""
-    server = make_server("127.0.0.1", 0, get_wsgi_application(), _Threaded, _Quiet)
+    server = make_server("127.0.0.1", 0, _closing(get_wsgi_application()), _Threaded, _Quiet)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
