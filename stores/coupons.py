@@ -7,7 +7,7 @@ to everybody. So what is not equal to what was asked for is put into the shop's 
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -123,6 +123,16 @@ def _address(email: str) -> str:
             "coupon_email",
         )
     return address
+
+
+def tick_expiry() -> int:
+    """Coupons whose last day in their store's zone is over are expired; how many were."""
+    done = 0
+    over = Coupon.objects.filter(state=State.LIVE, expires_on__lt=clock.now().date() + timedelta(days=1))
+    for store in Store.objects.filter(pk__in=over.values("store")).order_by("pk"):
+        today = clock.now().astimezone(store.tz).date()
+        done += Coupon.objects.filter(store=store, state=State.LIVE, expires_on__lt=today).update(state=State.EXPIRED)
+    return done
 
 
 def cancel(coupon: Coupon) -> Coupon:

@@ -5,10 +5,11 @@ import hmac
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 
 from postpurchase import clock
 from stores import events
-from stores.models import Coupon, Customer, Event, Order, StoreReview
+from stores.models import Coupon, Customer, Event, Order, Quarantined, Shipment, StoreReview
 
 PREFIX = "erased:"
 # What of an order's body says nothing about the person.
@@ -47,6 +48,12 @@ def erase_from_mirror(customer: Customer) -> None:
             order.raw = {key: order.raw[key] for key in _KEPT if key in order.raw}
             order.email = order.billing_name = ""
             order.save(update_fields=["raw", "email", "billing_name"])
+        # What could not be read was kept whole.
+        Quarantined.objects.filter(
+            Q(raw__billing__email__iexact=customer.email_key) | Q(raw__email__iexact=customer.email_key),
+            store=customer.store,
+        ).delete()
+        Shipment.objects.filter(store=customer.store, order__customer=customer).update(number="", url="")
         StoreReview.objects.filter(store=customer.store, customer=customer).update(
             reviewer="", email_key="", raw={}, customer=None
         )

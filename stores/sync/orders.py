@@ -91,7 +91,9 @@ class Taken:
 
 
 def read(order: OrderPayload, body: dict[str, object]) -> Read:
-    """Keep a body beside what was parsed from it."""
+    """Keep a body beside what was parsed from it, with a notice of what had to be cut."""
+    if order.notices:
+        body = {**body, "_cut": list(order.notices)}
     written = storable(body, without=VOLATILE)
     return Read(order, written, blake2b(written.encode(), digest_size=20).hexdigest())
 

@@ -279,6 +279,15 @@ def test_a_reissued_coupon_has_a_code_of_its_own_and_the_old_one_goes(store, san
     assert [row["code"] for row in in_shop(sandbox)] == [new.code]
 
 
+def test_a_coupon_is_expired_when_its_last_day_in_the_shops_zone_is_over(store):
+    Coupon.objects.create(store=store, code="x", amount=1, state="live", expires_on=date(2026, 11, 24))
+    clock.freeze(datetime(2026, 11, 24, 21, 59, tzinfo=UTC))
+    assert coupons.tick_expiry() == 0
+    clock.freeze(datetime(2026, 11, 24, 22, 1, tzinfo=UTC))
+    assert coupons.tick_expiry() == 1
+    assert Coupon.objects.get().state == "expired"
+
+
 def test_the_link_to_the_checkout_needs_products_and_a_shop_that_knows_it(store):
     coupon = issue(store)
     assert coupons.checkout_link(store, coupon) == f"{store.base_url}/"

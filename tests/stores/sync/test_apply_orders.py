@@ -154,6 +154,21 @@ def test_markup_in_names_is_stored_as_typed():
     assert found.lines.get().name == "Fish &amp; <b>Chips</b>"
 
 
+def test_what_was_cut_is_noted_beside_the_body():
+    store = make_store()
+    body = order()
+    body["line_items"][0]["name"] = "x" * 400
+    put(store, body)
+    assert Order.objects.get().raw["_cut"] == ["line name was longer than 300 characters and was cut"]
+    assert len(OrderLine.objects.get().name) == 300
+
+
+def test_an_order_with_500_lines_is_taken_whole():
+    store = make_store()
+    put(store, order(lines=[(n, 1, "1.00") for n in range(1, 501)]))
+    assert OrderLine.objects.count() == 500
+
+
 def test_an_unknown_status_is_kept_and_told():
     store = make_store()
     put(store, order())
