@@ -3,7 +3,7 @@
 import os
 import sys
 from argparse import ArgumentParser
-from typing import Any, ClassVar
+from typing import Any
 
 from django.conf import settings
 from django.core.checks import Tags
@@ -19,7 +19,7 @@ class Command(BaseCommand):
     )
 
     # Not those of addresses and templates, for which everything that only the web needs would be loaded.
-    requires_system_checks: ClassVar[list[str]] = [Tags.database, Tags.security, "worker"]
+    requires_system_checks: list[str] = [Tags.database, Tags.security, "worker"]
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="work until nothing is due, then exit")
