@@ -654,6 +654,10 @@ class Migration(migrations.Migration):
             model_name='order',
             index=models.Index(fields=['store', 'number'], name='order_number'),
         ),
+        migrations.AddIndex(
+            model_name='order',
+            index=models.Index(condition=models.Q(('counted', True)), fields=['store', 'customer', 'created_gmt'], name='order_counted'),
+        ),
         migrations.AddConstraint(
             model_name='order',
             constraint=models.UniqueConstraint(fields=('store', 'woo_id'), name='order_woo'),
