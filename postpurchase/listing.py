@@ -63,6 +63,7 @@ class Column:
     cell: Callable[[Any], Cell | str | int]
     sort: str = ""
     number: bool = False
+    whole: bool = False  # never broken into two lines: codes, numbers
     nullable: bool = False  # rows without a value stand last, whichever way it is sorted
     phone: bool = True
     permission: str = ""

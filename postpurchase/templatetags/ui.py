@@ -47,7 +47,10 @@ def badge_icon(state: str) -> str:
 @register.filter
 def show_money(amount: Decimal | None, currency: str) -> str:
     """An amount for people, in the reader's notation: `{{ order.total|show_money:order.currency }}`."""
-    return "" if amount is None else money.show(amount, currency, get_language() or "en")
+    if amount is None:
+        return ""
+    shown = money.show(abs(amount), currency, get_language() or "en")
+    return f"−{shown}" if amount < 0 else shown
 
 
 @register.filter
@@ -136,7 +139,7 @@ def initials(name: str) -> str:
 
 
 @register.filter
-def language_name(code: str) -> str:
+def own_language(code: str) -> str:
     """The language's own name for a code that the shop gave; the code itself when we have none."""
     return dict(settings.LANGUAGES).get(code[:2], code)
 

@@ -66,7 +66,7 @@ LISTING = Listing(
     lede=gettext_lazy("A code is told to a customer only after your store has it exactly as it was meant."),
     rows=rows,
     columns=[
-        Column("code", gettext_lazy("Code"), lambda one: Cell(one.code), sort="code"),
+        Column("code", gettext_lazy("Code"), lambda one: Cell(one.code), sort="code", whole=True),
         Column("state", gettext_lazy("State"), _state, sort="state"),
         Column("worth", gettext_lazy("Worth"), _worth, number=True, export=lambda one: one.amount),
         Column("source", gettext_lazy("Made for"), _made_for, phone=False),

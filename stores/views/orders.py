@@ -87,7 +87,7 @@ LISTING = Listing(
     title=gettext_lazy("Orders"),
     rows=rows,
     columns=[
-        Column("number", gettext_lazy("Order"), _number, export=lambda order: order.number),
+        Column("number", gettext_lazy("Order"), _number, whole=True),
         Column("date", gettext_lazy("Date"), lambda order: Cell(at=order.created_gmt), sort="created_gmt"),
         Column("customer", gettext_lazy("Customer"), _customer, permission=CUSTOMERS_PII),
         Column("items", gettext_lazy("Items"), lambda order: order.items, number=True, phone=False),

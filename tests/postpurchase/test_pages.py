@@ -245,3 +245,8 @@ def test_retention_numbers_can_be_taken_away(store):
     lines = b"".join(signed_in(store).get("/app/lut/insights/retention/?export=csv&table=rate").streaming_content)
     assert lines.decode().splitlines()[0] == "\ufeffmonth,active at start,active at end,new,retention rate %"
     assert signed_in(store, role="viewer").get("/app/lut/insights/retention/?export=csv&table=rate").status_code == 403
+
+
+def test_a_language_is_called_by_its_own_name(store):
+    order = make_order(store, make_customer(store), language="ro")
+    assert "<dd>Română</dd>" in signed_in(store).get(f"/app/lut/orders/{order.pk}/").content.decode()
