@@ -11,12 +11,22 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from postpurchase import queue
-from postpurchase.due import TRANSACTIONAL
+from postpurchase import clock, queue
+from postpurchase.due import TRANSACTIONAL, State
 from stores.models import Delivery, WebhookEndpoint
+from stores.sync import rows
 
 MAX_BYTES = 2 * 1024 * 1024
 _PING = re.compile(rb"webhook_id=\d{1,20}")
+
+
+_COLUMNS = (
+    *("store_id", "endpoint_id", "received_at", "topic", "body", "outcome", "state", "due_at", "priority"),
+    *("attempts", "error_code", "error", "key"),
+)
+# Endpoints never change their secret, so this process may remember them for a while.
+REMEMBER_SECONDS = 60.0
+_known: dict[str, tuple[float, WebhookEndpoint]] = {}
 
 
 class _Accepted(HttpResponse):
@@ -39,7 +49,7 @@ def woo(request: HttpRequest, token: str) -> HttpResponse:
     if not signature and _PING.fullmatch(body):
         return HttpResponse(status=200)
     try:
-        endpoint = WebhookEndpoint.objects.filter(token=token).only("pk", "store_id", "secret", "topic").first()
+        endpoint = _endpoint(token)
         if endpoint is None:
             return HttpResponse(status=404)
         if not _is_signed(body, signature, endpoint.secret):
@@ -48,22 +58,22 @@ def woo(request: HttpRequest, token: str) -> HttpResponse:
         # The shop's delivery id is the same for all deliveries of a second: only with the body it tells them apart.
         told = request.headers.get("X-WC-Webhook-Delivery-ID", "")[:64]
         key = f"{endpoint.pk}:{told}:{hashlib.sha256(body).hexdigest()[:16]}"
-        Delivery.objects.bulk_create(
-            [
-                Delivery(
-                    store_id=endpoint.store_id,
-                    endpoint_id=endpoint.pk,
-                    topic=endpoint.topic,
-                    key=key,
-                    body=body,
-                    priority=TRANSACTIONAL,
-                )
-            ],
-            ignore_conflicts=True,
-        )
+        now = clock.now()
+        values = (endpoint.store_id, endpoint.pk, now, endpoint.topic, body, "", State.DUE, now, TRANSACTIONAL)
+        rows.upsert(Delivery, _COLUMNS, [(*values, 0, "", "", key)], key=("store_id", "key"), keep=_COLUMNS)
     except DatabaseError:
         return HttpResponse(status=503)
     return _Accepted(status=200)
+
+
+def _endpoint(token: str) -> WebhookEndpoint | None:
+    until, found = _known.get(token, (0.0, None))
+    if found is not None and clock.monotonic() < until:
+        return found
+    fresh = WebhookEndpoint.objects.filter(token=token).only("pk", "store_id", "secret", "topic").first()
+    if fresh:
+        _known[token] = (clock.monotonic() + REMEMBER_SECONDS, fresh)
+    return fresh
 
 
 def _is_signed(body: bytes, signature: str, secret: str) -> bool:
