@@ -10,7 +10,7 @@ import sys
 
 import bench
 
-QUIET = {"harness", "stage", "__main__"}
+QUIET = {"harness", "stage", "workers", "__main__"}
 
 
 def names() -> list[str]:

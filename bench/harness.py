@@ -29,7 +29,9 @@ class Series:
         return (middle[-1] - middle[0]) / 2 / self.median if self.median else 0.0
 
     def __str__(self) -> str:
-        return f"{self.median:.3f} s ({min(self.seconds):.3f}-{max(self.seconds):.3f})"
+        scale, unit = (1, "s") if self.median >= 0.1 else (1000, "ms")
+        low, middle, high = (f"{each * scale:.3f}" for each in (min(self.seconds), self.median, max(self.seconds)))
+        return f"{middle} {unit} ({low}-{high})"
 
 
 @dataclass
@@ -42,6 +44,7 @@ class Comparison:
     ours: Series
     units: int
     unit: str
+    limit: float
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -51,12 +54,14 @@ class Comparison:
 
     @property
     def missed(self) -> bool:
-        return self.ratio is not None and self.ratio > self.aim
+        return self.ratio is not None and self.ratio > self.limit
 
     def row(self) -> str:
         ratio = "not printed: floor varies" if self.ratio is None else f"{self.ratio:.2f}x"
         rate = self.units / self.ours.median
-        verdict = "" if self.ratio is None else (" MISSED" if self.missed else " ok")
+        verdict = "" if self.ratio is None else " MISSED" if self.missed else " ok"
+        if self.ratio is not None and self.aim < self.ratio <= self.limit:
+            verdict = f" above the aim, within the limit of {self.limit:g}x"
         lines = [
             f"{self.name}",
             f"  floor {self.floor}   ours {self.ours}   {rate:,.0f} {self.unit}/s",
@@ -74,22 +79,38 @@ def compare(
     floor: Callable[[], object],
     ours: Callable[[], object],
     before: Callable[[], object] = lambda: None,
+    after: Callable[[], object] = lambda: None,
+    limit: float | None = None,
     rounds: int = ROUNDS,
 ) -> Comparison:
-    """Run floor and ours in turn. `before` puts the stage back before each side and is not timed."""
+    """Run floor and ours in turn; `before` each side the stage is put back, `after` it is looked at, both untimed.
+
+    A side that returns a float has timed itself, such as the median of its requests. `limit`, where there is one
+    beyond the aim, is what may not be exceeded.
+    """
     sides = {"floor": Series(), "ours": Series()}
     for side in ("floor", "ours"):
         # A first pass of each warms caches and is thrown away.
         before()
         (floor if side == "floor" else ours)()
+        after()
     for _ in range(rounds):
         for side, run in (("floor", floor), ("ours", ours)):
             before()
             gc.collect()
             began = time.perf_counter()
-            run()
-            sides[side].seconds.append(time.perf_counter() - began)
-    return Comparison(name, aim, sides["floor"], sides["ours"], units, unit)
+            told = run()
+            took = time.perf_counter() - began
+            sides[side].seconds.append(told if isinstance(told, float) else took)
+            after()
+    return Comparison(name, aim, sides["floor"], sides["ours"], units, unit, limit or aim)
+
+
+def show(*found: Comparison) -> int:
+    """Print the lines of a benchmark; 1 when one missed."""
+    for one in found:
+        print(one.row(), flush=True)
+    return int(any(one.missed for one in found))
 
 
 def percentile(values: list[float], share: float) -> float:
