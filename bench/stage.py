@@ -116,7 +116,9 @@ def dump(table: str, names: Sequence[str], *, order: str = "id") -> list[tuple[A
     cursor = raw()
     shown = [f'"{name}"' for name in names]
     if connection.vendor == "postgresql":
-        cursor.execute("SELECT column_name FROM information_schema.columns WHERE data_type = 'jsonb' AND table_name = %s", [table])
+        cursor.execute(
+            "SELECT column_name FROM information_schema.columns WHERE data_type = 'jsonb' AND table_name = %s", [table]
+        )
         json = {row[0] for row in cursor.fetchall()}
         shown = [f'"{name}"::text' if name in json else f'"{name}"' for name in names]
     cursor.execute(f'SELECT {", ".join(shown)} FROM "{table}" ORDER BY {order}')

@@ -37,8 +37,13 @@ def upsert(
     """
     found = _adapted(model, columns, rows)
     if found:
+        sql = _upsert_sql(model, columns, key, keep)
         with connection.cursor() as cursor:
-            cursor.executemany(_upsert_sql(model, columns, key, keep), found)
+            if len(found) == 1:
+                # What the driver prepares for many rows costs more than one.
+                cursor.execute(sql, found[0])
+            else:
+                cursor.executemany(sql, found)
 
 
 def update(model: type[models.Model], columns: tuple[str, ...], rows: Iterable[Row]) -> None:

@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import re
 
-from django.db import DatabaseError
+from django.db import DatabaseError, IntegrityError
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
@@ -33,8 +33,9 @@ class _Accepted(HttpResponse):
     """200, and the bell rings once it is sent, so that the shop does not wait for it."""
 
     def close(self) -> None:
-        super().close()
+        # By now the answer has left. Before the end of the request, after which the database is connected to anew.
         queue.wake()
+        super().close()
 
 
 @csrf_exempt
@@ -61,6 +62,10 @@ def woo(request: HttpRequest, token: str) -> HttpResponse:
         now = clock.now()
         values = (endpoint.store_id, endpoint.pk, now, endpoint.topic, body, "", State.DUE, now, TRANSACTIONAL)
         rows.upsert(Delivery, _COLUMNS, [(*values, 0, "", "", key)], key=("store_id", "key"), keep=_COLUMNS)
+    except IntegrityError:
+        # The endpoint went away since it was read.
+        _known.pop(token, None)
+        return HttpResponse(status=404)
     except DatabaseError:
         return HttpResponse(status=503)
     return _Accepted(status=200)

@@ -66,6 +66,15 @@ def test_accepting_takes_two_queries(django_assert_num_queries: DjangoAssertNumQ
     assert Delivery.objects.count() == 2
 
 
+@pytest.mark.django_db(transaction=True)
+def test_an_endpoint_that_went_away_takes_nothing_more() -> None:
+    to = endpoint(make_store())
+    assert send(to, {"id": 1}).status_code == 200
+    WebhookEndpoint.objects.filter(pk=to.pk).delete()
+    assert [send(to, {"id": 2}).status_code for _ in range(2)] == [404, 404]
+    assert Delivery.objects.count() == 0
+
+
 def _spoiled(body: bytes) -> dict[str, tuple[bytes, str]]:
     return {
         "wrong secret": (body, sign(body, "other")),
