@@ -63,7 +63,7 @@ def plan_take_back(review: Review) -> Intent | None:
 
 def _plan(review: Review, kind: str) -> Intent:
     intent = intents.plan(review.store, kind, key=f"{kind}:{review.pk}:{review.revision}", subject_id=review.pk)
-    queue.wake()
+    queue.wake("sync")
     return intent
 
 

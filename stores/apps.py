@@ -23,7 +23,7 @@ class StoresConfig(AppConfig):
         from stores.sync import backfill, checks, fetch, poll, tasks
 
         queue.register_drain("events", lambda budget: events.dispatch())
-        queue.register_drain("intents", intents.run_due)
+        queue.register_drain("intents", intents.run_due, cluster="sync")
         queue.register_drain("inbox", inbox.run_due)
         queue.register_drain("fetches", tasks.run_due, cluster="sync")
         queue.register_drain("jobs", jobs.run_due, cluster="sync")

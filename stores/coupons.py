@@ -21,6 +21,7 @@ from stores import events, intents
 from stores.models import Coupon, Customer, Intent, Store
 from stores.woo.errors import Duplicate, Invalid, Missing
 from stores.woo.payloads import Unreadable, parse_coupon
+from stores.woo.payloads.values import MARK
 
 if TYPE_CHECKING:
     from stores.woo.client import Client
@@ -297,7 +298,7 @@ def wanted(coupon: Coupon) -> dict[str, Any]:
         "amount": str(coupon.amount),
         "individual_use": False,
         "email_restrictions": coupon.emails,
-        "meta_data": [{"key": "_postpurchase_ref", "value": str(coupon.ref)}],
+        "meta_data": [{"key": MARK, "value": str(coupon.ref)}],
     }
     if coupon.usage_limit:
         body["usage_limit"] = coupon.usage_limit
@@ -347,7 +348,7 @@ def _code(row: dict[str, Any]) -> str:
 def _mark(row: dict[str, Any]) -> str:
     metas = row.get("meta_data")
     rows = metas if isinstance(metas, list) else []
-    return next((str(m.get("value")) for m in rows if isinstance(m, dict) and m.get("key") == "_postpurchase_ref"), "")
+    return next((str(m.get("value")) for m in rows if isinstance(m, dict) and m.get("key") == MARK), "")
 
 
 def _checked(client: "Client", coupon: Coupon, woo_id: int) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def plan(store: Store, kind: str, *, key: str, subject_id: int, params: dict[str
         store=store, key=key, defaults={"kind": kind, "subject_id": subject_id, "params": params or {}}
     )
     if new:
-        queue.wake()
+        queue.wake("sync")
     return intent
 
 

@@ -1,5 +1,7 @@
 """Filling an installation: an owner, a connected store, the programme and the first two flows switched on."""
 
+from decimal import Decimal
+
 from campaigns import library
 from campaigns.models import Flow
 from loyalty import programs
@@ -12,6 +14,8 @@ REACH_US = {
     "hours": "Mon to Fri, 9:00 to 17:00",
 }
 RECIPES = ("R01", "R06")
+# What a check of a real shop makes a coupon for, in the shop's currency.
+SMALL = Decimal(1)
 
 
 def owner(email: str, password: str) -> User:
@@ -47,5 +51,10 @@ def dress(store: Store) -> None:
     )
     store.refresh_from_db()
     programs.start(store, actor="demo", name="Clubul Lut")
+    install_flows(store)
+
+
+def install_flows(store: Store) -> None:
+    """The first two flows, switched on."""
     for recipe in RECIPES:
         library.install(store, recipe, state=Flow.State.ON, actor="demo")

@@ -11,6 +11,7 @@ from stores.models import CouponLine, Order, OrderLine, Product, Store
 from stores.sync import coupon_uses, parcels, people, refunds, rows
 from stores.sync.facts import DRAFTS, Known, is_counted, order_facts, takes
 from stores.woo.payloads import LinePayload, OrderPayload, storable
+from stores.woo.payloads.values import MARK
 
 # What moves when we write a note or a mark of our own: then nothing has changed for us.
 VOLATILE = frozenset({"_links", "date_modified", "date_modified_gmt"})
@@ -192,7 +193,7 @@ def _write(
         order = one.order
         before = known.get(order.woo_id)
         erased = order.woo_id in found.erased
-        mark = order.meta.get("_postpurchase_ref")
+        mark = order.meta.get(MARK)
         past = historic or store.live_from is None or order.created < store.live_from
         written.append(
             (

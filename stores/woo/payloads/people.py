@@ -9,6 +9,7 @@ from typing import Any
 from django.utils.html import strip_tags
 
 from stores.woo.payloads.values import (
+    MARK,
     Unreadable,
     as_object,
     email_key,
@@ -126,7 +127,7 @@ def parse_coupon(raw: object) -> CouponPayload:
         expires_on=_day(body.get("date_expires")),
         created=gmt(body.get("date_created_gmt")),
         modified=gmt(body.get("date_modified_gmt")),
-        ref=text(meta(body).get("_postpurchase_ref"), 64),
+        ref=text(meta(body).get(MARK), 64),
     )
 
 

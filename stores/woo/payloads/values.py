@@ -12,6 +12,8 @@ from postpurchase import money as amounts
 
 Body = Mapping[str, Any]
 
+# The key in the shop's meta_data by which we know what we wrote.
+MARK = "_postpurchase_ref"
 MAX_ID = 2**63 - 1
 LONGEST_TEXT = 10_000
 LONGEST_BODY = 200_000
