@@ -117,7 +117,7 @@ class RealShop:
             if not events.dispatch() + engine.run_due() + outbox.run_due():
                 break
         sent = [one for one in mail.outbox if address in one.to]
-        self.see("thank-you kept here", sent[0].subject if sent else "nothing was written", len(sent) == 1)
+        self.see("thank-you kept here", str(sent[0].subject) if sent else "nothing was written", len(sent) == 1)
 
     def coupon(self, address: str) -> None:
         coupon = coupons.issue(self.store, source=f"check:{self.ref}", amount=load.SMALL, emails=[address])

@@ -34,7 +34,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["check"]:
-            self.check(options)
+            self.prove(options)
             return
         if not options["password"] or not options["key"] or not options["secret"]:
             raise CommandError("demo needs --key, --secret and --password. Nothing was changed.", returncode=2)
@@ -45,7 +45,7 @@ class Command(BaseCommand):
             raise CommandError(refusal.message) from refusal
         self.stdout.write(f"{store.name} is connected; its history arrives while the worker runs.")
 
-    def check(self, options: dict[str, Any]) -> None:
+    def prove(self, options: dict[str, Any]) -> None:
         """The stations, on a database that is made for them and removed afterwards."""
         run: Callable[[], bool] = Check(self.told).run
         if options["url"]:
