@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .rest import coupons, customers, orders, products, reviews, site, webhooks
+from .rest import coupons, customers, fulfilments, orders, products, reviews, site, webhooks
 from .store import Store
 from .wire import Request, Response
 
@@ -50,6 +50,7 @@ ROUTES = [
     Route(f"orders/{_ID}", _item(orders.get_order, orders.update_order, orders.delete_order)),
     Route(r"orders/(?P<order_id>[\d]+)/notes", _collection(orders.list_notes, orders.create_note)),
     Route(rf"orders/(?P<order_id>[\d]+)/notes/{_ID}", _item(orders.get_note, None, orders.delete_note)),
+    Route(r"orders/(?P<order_id>[\d]+)/fulfillments", _collection(fulfilments.list_fulfilments)),
     Route(r"orders/(?P<order_id>[\d]+)/refunds", _collection(orders.list_refunds, orders.create_refund)),
     Route(rf"orders/(?P<order_id>[\d]+)/refunds/{_ID}", _item(orders.get_refund, None, orders.delete_refund)),
     Route("refunds", _collection(orders.list_refunds)),

@@ -40,6 +40,7 @@ class Sandbox:
     orders trickle in, and parcels leave and arrive. `key` and `secret` fix the first key, which may read and write and
     belongs to an administrator. `basic_over_http` takes plain keys without https and `http_callbacks` wc-auth callbacks
     to plain http; no real store does either. Unchanged pages of lists are kept ready up to `page_cache_bytes`.
+    `fulfilments` switches the feature on that keeps parcels in the store.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Sandbox:
         key: str = "",
         secret: str = "",
         page_cache_bytes: int = 64_000_000,
+        fulfilments: bool = False,
     ) -> None:
         self.clock = StoreClock(zone, clock)
         if prices_include_tax is None:
@@ -75,6 +77,7 @@ class Sandbox:
             decimals=decimals,
             flavour=flavour,
             prices_include_tax=prices_include_tax and history != "original",
+            fulfilments=fulfilments,
         )
         self.app = App(
             self.store,

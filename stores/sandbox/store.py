@@ -27,6 +27,7 @@ class Store:
         decimals: int,
         flavour: str,
         prices_include_tax: bool = False,
+        fulfilments: bool = False,
         name: str = "Sandbox store",
     ) -> None:
         if flavour not in ("hpos", "posts"):
@@ -35,6 +36,7 @@ class Store:
         self.clock = clock
         self.flavour = flavour
         self.name = name
+        self.fulfilments = fulfilments
         self.site = documents.Site(
             base_url=BASE,
             zone=clock.zone,

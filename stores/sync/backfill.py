@@ -27,6 +27,8 @@ KIND = "backfill"
 PER_PAGE = 100
 # Rows that a window aims at: full pages now and then overflow and have to be asked for again in halves.
 AIM = 80
+# Parcels that the shop keeps itself cost a request for each order, so they are fetched for recent ones only.
+PARCELS_OF = timedelta(days=60)
 SECOND = timedelta(seconds=1)
 
 # Phase, entity, list, parameters. Products before orders, so that lines find them.
@@ -221,6 +223,8 @@ class _Run:
             for number in range(page.pages or 1, 0, -1):
                 rows += self._fetch("order", "orders", **self._window(upper, width, oldest), page=number).rows
             rows = list({row.get("id"): row for row in rows}.values())
+        recent = [row for row in rows if (at := gmt_of(row, "date_created_gmt")) and at > clock.now() - PARCELS_OF]
+        fetch.add_fulfilments(self.store, self.client, recent)
         with transaction.atomic():
             self._take("order", page, rows, place=following)
             Store.objects.filter(pk=self.store.pk).update(complete_since=max(upper - width, oldest))

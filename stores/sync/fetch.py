@@ -43,6 +43,8 @@ def fetch(task: SyncTask) -> timedelta | None:
         health.answered(store)
         apply.mark_missing(store, entity, woo_id)
         return None
+    if entity == "order":
+        add_fulfilments(store, client, [body])
     health.answered(store)
     if entity == "customer" and not _is_customer(store, body):
         return None
@@ -67,6 +69,20 @@ def _is_customer(store: Store, body: dict[str, Any]) -> bool:
         or body.get("is_paying_customer") is True
         or Customer.objects.filter(store=store, woo_id=body.get("id")).exists()
     )
+
+
+def add_fulfilments(store: Store, client: Client, rows: list[dict[str, Any]]) -> None:
+    """Put the shop's own fulfilments (parcels) into the bodies of orders, where the shop has that feature.
+
+    They have an address of their own, so this costs one request for each order.
+    """
+    if not store.capabilities.get("fulfilments"):
+        return
+    for row in rows:
+        found = client.fulfilments(row["id"])
+        if found is None:
+            return
+        row["fulfillments"] = found
 
 
 def refunds_of(store: Store, client: Client, order_id: int, *, historic: bool = False) -> int:

@@ -184,6 +184,8 @@ def walk_modified(walk: Walk, path: str, bound: datetime, **params: Any) -> None
             # Short though more follows: rows that may not be shown are dropped after the cut; asked once more to be sure.
             page = _page(walk, path, bound, number, **params)
         _must_be_newer(walk, page, bound)
+        if walk.entity == "order":
+            fetch.add_fulfilments(walk.store, walk.client, page.rows)
         walk.commit(page)
         if not (number < pages if pages is not None else len(page.rows) >= PER_PAGE):
             return

@@ -18,7 +18,7 @@ from woocommerce import API
 from postpurchase import clock, http
 from stores.models import Store
 from stores.woo import decode
-from stores.woo.errors import KeysRefused, Unreachable
+from stores.woo.errors import KeysRefused, Missing, Unreachable
 
 MAX_SINGLE = 8 * 1024 * 1024
 USER_AGENT = f"Postpurchase/{settings.VERSION}"
@@ -125,6 +125,19 @@ class Client:
         if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
             raise _misshapen()
         return Page(value, _number(headers, "X-WP-Total"), _number(headers, "X-WP-TotalPages"), begun)
+
+    def fulfilments(self, order_id: int) -> list[dict[str, Any]] | None:
+        """Parcels that the shop keeps of an order; None while that feature is off there: the address is then missing."""
+        try:
+            told = self.get(f"orders/{order_id}/fulfillments")
+        except Missing:
+            return []
+        except Unreachable as error:
+            if error.code == "rest_no_route":
+                return None
+            raise
+        rows = told.get("fulfillments") if isinstance(told, dict) else told
+        return [row for row in rows or [] if isinstance(row, dict)]
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
         """Create. Never repeated here: look the natural key up before asking again."""

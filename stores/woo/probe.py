@@ -317,7 +317,13 @@ class Probe:
                 can[f"modified_after:{entity}"] = not page.rows
             except Invalid:
                 can[f"modified_after:{entity}"] = False
+        can["fulfilments"] = self._has_fulfilments(client)
         return can
+
+    def _has_fulfilments(self, client: Client) -> bool:
+        """Whether the shop keeps parcels itself; the address is not there while that feature is off."""
+        newest = client.page("orders", per_page=1).rows
+        return bool(newest) and client.fulfilments(newest[0]["id"]) is not None
 
     def _write(self) -> tuple[str, str, str]:
         client = self._connected()
