@@ -14,6 +14,7 @@ class StoresConfig(AppConfig):
             inbox,
             intents,
             jobs,
+            lateness,
             pages,
             privacy,
             registries,
@@ -29,6 +30,7 @@ class StoresConfig(AppConfig):
         queue.register_drain("jobs", jobs.run_due, cluster="sync")
         queue.register_tick("housekeeping", housekeeping.tidy)
         queue.register_tick("coupon expiry", coupons.tick_expiry)
+        queue.register_tick("lateness", lambda: lateness.tick_late(clock.now()))
         queue.register_tick("estimates", lambda: shipments.tick_estimates(clock.now()))
         registries.add_eraser(privacy.erase_from_mirror)
         for module in (pages, timeline, coupons, backfill, checks, connect, fetch, poll):

@@ -1,9 +1,11 @@
 """What the shop itself tells of an order and of a customer: payments, states, parcels, refunds, coupons."""
 
 from collections.abc import Iterable
+from datetime import date
 from decimal import Decimal
 
 from django.urls import reverse
+from django.utils import formats
 from django.utils.translation import gettext as _
 
 from postpurchase import clock, money
@@ -16,6 +18,7 @@ _TOLD = (
     events.ORDER_STATUS_CHANGED,
     events.ORDER_CANCELLED,
     events.ORDER_EDITED,
+    events.ORDER_LATE,
     events.REFUND_CREATED,
     events.REFUND_DELETED,
     events.COUPON_USED,
@@ -55,6 +58,15 @@ def _event(event: Event, order: Order) -> TimelineItem:
         return TimelineItem(event.at, "payment", "x", _("Cancelled"), badge=("neutral", _status(told.get("status"))))
     if event.name == events.ORDER_EDITED:
         return TimelineItem(event.at, "note", "edit", _("Edited in the store"))
+    if event.name == events.ORDER_LATE:
+        day = formats.date_format(date.fromisoformat(told["promised_to"]), "j N")
+        return TimelineItem(
+            event.at,
+            "shipping",
+            "truck",
+            _("Late: promised by %(day)s, not delivered") % {"day": day},
+            badge=("warn", _("Late")),
+        )
     if event.name in (events.REFUND_CREATED, events.REFUND_DELETED):
         amount = {"amount": money.show(Decimal(told["amount"]), order.currency)} if "amount" in told else {"amount": ""}
         if event.name == events.REFUND_CREATED:

@@ -622,6 +622,10 @@ class Migration(migrations.Migration):
             model_name='shipment',
             index=models.Index(fields=['store', 'state', 'expected_at'], name='shipment_expected'),
         ),
+        migrations.AddIndex(
+            model_name='shipment',
+            index=models.Index(fields=['store', 'promised_to'], name='shipment_promised'),
+        ),
         migrations.AddConstraint(
             model_name='shipment',
             constraint=models.UniqueConstraint(fields=('order', 'parcel'), name='shipment_parcel'),

@@ -46,7 +46,10 @@ class Shipment(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["order", "parcel"], name="shipment_parcel")]
-        indexes = [models.Index(fields=["store", "state", "expected_at"], name="shipment_expected")]
+        indexes = [
+            models.Index(fields=["store", "state", "expected_at"], name="shipment_expected"),
+            models.Index(fields=["store", "promised_to"], name="shipment_promised"),
+        ]
 
     def __str__(self) -> str:
         return f"parcel {self.parcel} of {self.order}"
