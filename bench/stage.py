@@ -104,6 +104,21 @@ def begin(cursor: Any) -> None:
     cursor.execute("BEGIN IMMEDIATE" if connection.vendor == "sqlite" else "BEGIN")
 
 
+@contextmanager
+def queries() -> Iterator[list[str]]:
+    """The statements that Django sends in the block, one for each call."""
+    from django.db import connection
+
+    seen: list[str] = []
+
+    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        seen.append(sql)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        yield seen
+
+
 def columns(model: Any) -> list[str]:
     """The columns of a model's table."""
     return [field.column for field in model._meta.concrete_fields]
