@@ -137,15 +137,13 @@ def enrol(store: Any, steps: int) -> int:
 
 def back() -> None:
     """Everybody is due again, and nothing has been written yet."""
-    from django.db import connection
-
     from campaigns.models import Enrolment, Message, StepRun
 
     names = ", ".join(f'"{name}"' for name in stage.columns(Enrolment))
     stage.clear(*(model._meta.db_table for model in (StepRun, Message, Enrolment)))
     stage.raw().execute(f"INSERT INTO {Enrolment._meta.db_table} ({names}) SELECT {names} FROM {COPY}")
     stage.tidy()
-    stage.raw().execute("CHECKPOINT" if connection.vendor == "postgresql" else "PRAGMA wal_checkpoint(TRUNCATE)")
+    stage.settle()
 
 
 def ours() -> int:

@@ -1,11 +1,11 @@
 """How we measure: floor and ours alternate, at least five rounds, medians and ranges; no ratio over a shaky floor."""
 
 import gc
-import resource
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 ROUNDS = 5
 SHAKY = 0.15
@@ -49,15 +49,16 @@ class Comparison:
 
     @property
     def ratio(self) -> float | None:
-        """None when the floor itself varied by more than 15 %: then a ratio would say nothing."""
-        return None if self.floor.spread > SHAKY else self.ours.median / self.floor.median
+        """None when the floor varied by more than 15 % or there were too few rounds: then a ratio would say nothing."""
+        few = len(self.floor.seconds) < ROUNDS
+        return None if few or self.floor.spread > SHAKY else self.ours.median / self.floor.median
 
     @property
     def missed(self) -> bool:
         return self.ratio is not None and self.ratio > self.limit
 
     def row(self) -> str:
-        ratio = "not printed: floor varies" if self.ratio is None else f"{self.ratio:.2f}x"
+        ratio = "not printed: the floor varies, or too few rounds" if self.ratio is None else f"{self.ratio:.2f}x"
         rate = self.units / self.ours.median
         verdict = "" if self.ratio is None else " MISSED" if self.missed else " ok"
         if self.ratio is not None and self.aim < self.ratio <= self.limit:
@@ -119,6 +120,13 @@ def percentile(values: list[float], share: float) -> float:
     return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
 
 
+def forget_peak() -> None:
+    """Let `peak_rss_kb` begin anew: what came before, such as migrations, is not measured."""
+    gc.collect()
+    Path("/proc/self/clear_refs").write_text("5")
+
+
 def peak_rss_kb() -> int:
-    """The largest resident set of this process so far, in KB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    """The largest resident set of this process since `forget_peak`, in KB."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0])

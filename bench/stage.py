@@ -1,12 +1,11 @@
 """A fresh database for one benchmark: SQLite as a file with the production settings, or PostgreSQL."""
 
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 POSTGRESQL = os.environ.get("BENCH_POSTGRESQL", "postgres://postgres@127.0.0.1:5432/postgres")
@@ -25,6 +24,8 @@ def database(kind: str) -> Iterator[None]:
         os.environ["DJANGO_SETTINGS_MODULE"] = "postpurchase.settings"
         import django
 
+        # Where collected files would lie; asked for with the first request.
+        Path(folder, "static").mkdir()
         django.setup()
         from django.conf import settings
         from django.db import connection
@@ -203,6 +204,18 @@ def clear(*tables: str) -> None:
     cursor.execute("PRAGMA foreign_keys=ON")
 
 
-def again(module: str, *arguments: str) -> int:
-    """Run a benchmark's module in a process of its own; its exit code."""
-    return subprocess.run([sys.executable, "-m", module, *arguments], check=False).returncode
+def unmap() -> None:
+    """SQLite without the file mapped into the process: its pages count as memory, and belong to the system."""
+    from django.db import connection
+
+    connection.close()
+    options = connection.settings_dict["OPTIONS"]
+    options["init_command"] = options["init_command"].replace("mmap_size=134217728", "mmap_size=0")
+    assert raw().execute("PRAGMA mmap_size").fetchone() == (0,)
+
+
+def settle() -> None:
+    """Let the database finish what it puts off, so that no round pays for the one before."""
+    from django.db import connection
+
+    raw().execute("CHECKPOINT" if connection.vendor == "postgresql" else "PRAGMA wal_checkpoint(TRUNCATE)")

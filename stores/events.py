@@ -174,7 +174,7 @@ def record_many(store: Store, facts: Sequence[Fact]) -> int:
                     fact.historic,
                     fact.order_id,
                     fact.customer_id,
-                    json.dumps(fact.payload),
+                    json.dumps(fact.payload) if fact.payload else "{}",
                 )
                 for key, fact in fresh.items()
             ],

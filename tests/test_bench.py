@@ -1,0 +1,75 @@
+"""The benchmarks run, and what they assert holds, at small sizes. Times are not looked at."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+# Each in a process of its own, because a benchmark sets up its own database.
+SMALL = {
+    "engine": "with stage.database('sqlite'): found = [engine.run('sqlite', 1, steps=200, rounds=1)]",
+    "tick": "with stage.database('sqlite'): found = tick.run('sqlite', rows=500, rounds=1)",
+    "accept": "with stage.database('sqlite'): found = [accept.run('sqlite', requests=5, rounds=1)]",
+    "pages": "with stage.database('sqlite'): found = pages.run('sqlite', sizes=(60, 240), rounds=1)",
+}
+TOLD = {
+    "engine": ["200 due steps, sqlite, 1 worker"],
+    "tick": [
+        "claim with nothing due, sqlite: 500 waiting against none",
+        "tick with nothing due, sqlite: 500 waiting against none",
+    ],
+    "accept": ["webhook accepted, sqlite, p50"],
+    "pages": ["home, sqlite", "orders, sqlite", "customers, sqlite", "retention, sqlite"],
+}
+
+BACKFILL = """
+import json
+from bench import backfill, stage
+
+with stage.database("sqlite"):
+    from tests.stores.shop import running
+
+    with running(orders=50) as sandbox:
+        class Shop:
+            url, key, secret, orders = sandbox.url, sandbox.key, sandbox.secret, 50
+
+            def ask(self, command):
+                asked = [(one["path"], one["query"]) for one in sandbox.requests]
+                sandbox.app.log.clear()
+                return asked if command == "pages" else 1.0
+
+        found = backfill.run("sqlite", rounds=1, shop=Shop())
+        written = backfill.counts()
+print(json.dumps([found.name, written["stores_order"], written["stores_customer"]]))
+"""
+
+
+def test_a_backfill_and_its_floor_write_the_same_rows() -> None:
+    done = subprocess.run([sys.executable, "-c", BACKFILL], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == ["backfill of 50 orders, sqlite", 50, 7]
+
+
+@pytest.mark.parametrize("name", sorted(SMALL))
+def test_a_benchmark_holds_at_a_small_size(name: str) -> None:
+    code = (
+        f"import json; from bench import stage, {name}\n{SMALL[name]}\n"
+        "print(json.dumps([getattr(one, 'name', None) or one.partition(':')[0] for one in found]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == TOLD[name]
+
+
+def test_a_shaky_floor_or_few_rounds_give_no_ratio() -> None:
+    from bench.harness import Comparison, Series
+
+    def compared(*floor: float) -> float | None:
+        return Comparison("x", 2.0, Series(list(floor)), Series([3.0] * len(floor)), 1, "rows", 2.0).ratio
+
+    assert compared(1.0, 1.0, 1.0, 1.0, 1.0) == 3.0
+    assert compared(1.0, 1.0) is None
+    assert compared(1.0, 1.0, 1.0, 2.0, 2.0) is None
