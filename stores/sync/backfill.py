@@ -136,11 +136,18 @@ class _Run:
     def _take(self, entity: str, page: Page, rows: list[dict[str, Any]], **place: Any) -> None:
         with transaction.atomic():
             bad = 0
-            if rows:
-                bad = apply.apply(self.store, entity, rows, fetched_at=page.fetched_at, historic=True).quarantined
+            for some, past in self._by_age(entity, rows):
+                bad += apply.apply(self.store, entity, some, fetched_at=page.fetched_at, historic=past).quarantined
             self._save(done=self.cursor["done"] + len(rows), quarantined=self.cursor["quarantined"] + bad, **place)
         if rows:
             self.last = f"{entity} {rows[-1].get('number') or rows[-1].get('id')}"
+
+    def _by_age(self, entity: str, rows: list[dict[str, Any]]) -> list[tuple[list[dict[str, Any]], bool]]:
+        """The rows with whether they are history. An order placed since the connect is news, whoever brings it first."""
+        since = self.store.live_from if entity == "order" and self.store.backfilled_at is None else None
+        news = [row for row in rows if since and (at := gmt_of(row, "date_created_gmt")) and at >= since]
+        known = [row for row in rows if row not in news] if news else rows
+        return [(some, past) for some, past in ((known, True), (news, False)) if some]
 
     def _fetch(self, entity: str, path: str, **params: Any) -> Page:
         """A page, perhaps the one that is already under way; after it failed, object by object."""

@@ -73,6 +73,8 @@ def test_an_unknown_recipe_is_refused():
         ({"payment_method": "cod", "status": "cancelled", "paid_gmt": None}, events.ORDER_PLACED, False),
         ({"total": 0}, events.ORDER_PAID, False),
         ({"created_via": "subscription"}, events.ORDER_PAID, False),
+        ({"historic": True, "payment_method": "cod"}, events.ORDER_PAID, False),
+        ({"historic": True}, events.ORDER_STATUS_CHANGED, False),
     ],
 )
 def test_r01_thanks_when_an_order_is_paid_or_accepted(letters, order, event, thanked):

@@ -61,6 +61,19 @@ def test_everything_comes_in_and_nothing_is_news() -> None:
         assert job.result["sentence"] == "25 orders, 0 customers and 3 products are here."
 
 
+def test_an_order_placed_between_the_connect_and_the_first_page_is_news() -> None:
+    with running(orders=3) as sandbox, clock.frozen(NOON):
+        store = joined(sandbox, backfilled_at=None, live_from=NOON)
+        old = ids(sandbox)
+        sandbox.advance(minutes=1)
+        fresh = place(sandbox, 5)
+        run(backfill.start(store))
+        assert Order.objects.get(woo_id=fresh["id"]).historic is False
+        assert set(Order.objects.filter(historic=True).values_list("woo_id", flat=True)) == set(old)
+        news = Event.objects.filter(store=store, historic=False, order__isnull=False)
+        assert set(news.values_list("order__woo_id", flat=True)) == {fresh["id"]}
+
+
 def test_the_newest_orders_come_first() -> None:
     with running(orders=40) as sandbox:
         job = start(sandbox)
