@@ -43,6 +43,7 @@ TRIGGERS = {
     events.REVIEW_PUBLISHED: "a review is published",
     events.CASE_OPENED: "a case is opened",
     events.CASE_RESOLVED: "a case is resolved",
+    events.CASE_CONFIRMED: "a customer says that a case is solved",
 }
 _UID = re.compile(r"[a-z][a-z0-9_]{0,39}")
 

@@ -35,6 +35,7 @@ ABOUT_THE_END = {
     events.ORDER_REFUNDED,
     events.REFUND_CREATED,
     events.CASE_RESOLVED,
+    events.CASE_CONFIRMED,
     events.CASE_OPENED,
 }
 WAITING = (

@@ -158,12 +158,21 @@ def resolve(case: Case, *, by: User | str, answer: str = "") -> Case:
 
 
 def confirm(case: Case) -> Case:
-    """The shopper says it is solved."""
+    """The shopper says it is solved. Records `case.confirmed_solved {case}`; a case that is not resolved is left alone."""
     with transaction.atomic():
         case = _locked(case)
         if case.state == Case.State.RESOLVED:
             case.state, case.confirmed_at = Case.State.CONFIRMED, clock.now()
             case.save(update_fields=["state", "confirmed_at"])
+            events.record(
+                case.store,
+                events.CASE_CONFIRMED,
+                subject=case.pk,
+                at=case.confirmed_at,
+                order=case.order,
+                customer=case.customer,
+                payload={"case": case.pk},
+            )
     return case
 
 

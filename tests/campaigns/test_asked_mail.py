@@ -9,7 +9,7 @@ from django.test import Client
 
 from campaigns.models import Consent
 from postpurchase import clock, links, queue
-from reviews import asking
+from reviews import asking, cases
 from tests.campaigns.mails import ana, lut, pots
 
 pytestmark = pytest.mark.django_db
@@ -47,3 +47,18 @@ def test_double_opt_in_goes_through_the_mailbox() -> None:
     assert "Mohon konfirmasi" in outbox.outbox[-1].subject
     assert Client().post(link_in_last_mail("d")).status_code == 200
     assert Consent.objects.get(purpose="marketing").state == "granted"
+
+
+def test_a_resolved_case_brings_the_question_whether_it_is_solved() -> None:
+    store = lut()
+    order = pots(store, ana(store, language="en"), language="en")
+    case = cases.open_case(order, kind="damaged", key="k1", text="The mug is cracked", language="en")
+    queue.run_until_idle()
+    cases.resolve(case, by="maria@example.com", answer="A new mug is on its way.")
+    queue.run_until_idle()
+    sent = outbox.outbox[-1]
+    assert (sent.subject, sent.to) == (f"Is it solved? ({case.reference})", ["ana.popescu@example.com"])
+    assert "A new mug is on its way." in str(sent.body)
+    page = link_in_last_mail("h")
+    assert Client().get(page).status_code == 200
+    assert len(outbox.outbox) == 2

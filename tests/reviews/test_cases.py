@@ -107,3 +107,16 @@ def test_only_the_shopper_closes_it_for_good_or_opens_it_again() -> None:
     assert cases.confirm(case).state == "confirmed"
     assert cases.reopen(case).state == "confirmed"
     assert Event.objects.filter(name="case.resolved").count() == 2
+
+
+def test_the_shoppers_word_is_recorded_once_with_order_and_customer() -> None:
+    order = order_of_three()
+    case = cases.open_case(order, kind="damaged", key="k1")
+    cases.confirm(case)
+    assert not Event.objects.filter(name="case.confirmed_solved").exists()
+    cases.resolve(case, by="x")
+    cases.confirm(case)
+    confirmed = cases.confirm(case)
+    event = Event.objects.get(name="case.confirmed_solved")
+    assert (event.order, event.customer, event.payload) == (order, order.customer, {"case": case.pk})
+    assert event.at == confirmed.confirmed_at
