@@ -228,11 +228,12 @@ def next_step(store: Store, *, flows_on: int) -> Need | None:
 def checklist(store: Store, *, flows_on: int, has_orders: bool) -> list[dict[str, Any]]:
     """The six steps of setting up, with how long each takes; empty when all are done."""
     system = reverse("system", args=[store.slug])
+    sender = reverse("settings", args=[store.slug]) + "#s-sending"
     steps = [
         (store.state != Store.State.NEW, _("Connect your store"), _("2 min"), "/setup/connect/"),
         (has_orders, _("Import your history"), _("runs by itself"), system),
-        (bool(store.mail_from), _("Say who your mails come from"), _("1 min"), system),
-        (bool(store.postal_address), _("Add your postal address, which mails must show"), _("1 min"), system),
+        (bool(store.mail_from), _("Say who your mails come from"), _("1 min"), sender),
+        (bool(store.postal_address), _("Add your postal address, which mails must show"), _("1 min"), sender),
         (bool(store.hooked_at), _("Receive the first event from your store"), _("comes with the next order"), system),
         (flows_on > 0, _("Turn on your first flow"), _("5 min"), reverse("flows", args=[store.slug])),
     ]

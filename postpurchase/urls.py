@@ -7,7 +7,7 @@ import campaigns.urls
 import loyalty.urls
 import reviews.urls
 import stores.urls
-from postpurchase import accounts, health, home, search, views
+from postpurchase import accounts, health, home, search, store_settings, views
 
 apps = [stores.urls, loyalty.urls, reviews.urls, campaigns.urls]
 
@@ -27,6 +27,7 @@ urlpatterns = [
             [
                 path("", home.home, name="home"),
                 path("search/", search.search, name="search"),
+                path("settings/", store_settings.page, name="settings"),
                 *(p for app in apps for p in app.dashboard),
             ]
         ),
