@@ -19,7 +19,7 @@ from campaigns.definitions import Definition, Placed
 from campaigns.flows import FLOW_OFF
 from campaigns.models import Enrolment, Flow, FlowVersion, Message, StepRun
 from campaigns.steps import Choose, Leave, Skipped, Visit, WaitUntil
-from postpurchase import clock, due
+from postpurchase import clock, due, killpoints
 from postpurchase.due import State
 from postpurchase.errors import BusinessError
 from stores import conditions
@@ -92,6 +92,7 @@ def _run(rows: Sequence[Enrolment]) -> None:
     values = _values(rows, parsed)
     with transaction.atomic():
         _write([_move(row, parsed[row.version_id], values[row.pk]) for row in rows])
+        killpoints.reach("engine.written")
 
 
 def _load(rows: Sequence[Enrolment]) -> None:

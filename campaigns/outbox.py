@@ -20,7 +20,7 @@ from campaigns.context import build_context, language_of
 from campaigns.models import Message, SentLedger
 from campaigns.rechecks import Verdict
 from campaigns.rendering import Rendered
-from postpurchase import clock, due
+from postpurchase import clock, due, killpoints
 from postpurchase.due import State
 from postpurchase.errors import BusinessError
 from reviews.models import ReviewRequest
@@ -57,6 +57,7 @@ def run_due(budget_seconds: float = 20.0) -> int:
             taken, ready = _take_singly()
         if not taken:
             break
+        killpoints.reach("outbox.claimed")
         looked += taken
         refused: set[int] = set()
         for message in ready:
@@ -156,11 +157,13 @@ def _hand_over(message: Message) -> str:
         handed_at=clock.now(),
     ):
         return ""
+    killpoints.reach("outbox.handing")
     try:
         handed = email.send(message, rendered)
     except Exception as error:
         log.exception("handing over message %s ended in the unclear", message.pk)
         handed = Handed(accepted=False, error_kind=email.UNKNOWN, error=f"{type(error).__name__}: {error}")
+    killpoints.reach("outbox.handed")
     _record(message, handed)
     return handed.error_kind
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from django.db import transaction
 
-from postpurchase import clock, due, queue
+from postpurchase import clock, due, killpoints, queue
 from stores.models import Intent, Store
 from stores.woo.errors import Blocked, Invalid, KeysRefused, Missing, ToldToWait, Unreachable, WooError
 
@@ -95,7 +95,9 @@ def _attempt(client: "Client", intent: Intent) -> None:
         body = kind.find(client, intent)
         if body is None:
             Intent.objects.filter(pk=intent.pk, lease_token=intent.lease_token).update(status=Intent.Status.SENT)
+            killpoints.reach(f"{intent.kind}.sending")
             body = kind.create(client, intent)
+            killpoints.reach(f"{intent.kind}.created")
     except ToldToWait as wait:
         due.postpone(intent, clock.now() + timedelta(seconds=wait.seconds))
     except (Unreachable, Blocked) as error:

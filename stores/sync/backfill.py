@@ -12,7 +12,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from postpurchase import clock
+from postpurchase import clock, killpoints
 from postpurchase.errors import RetryLater
 from stores import jobs
 from stores.jobs import JobProgress
@@ -138,6 +138,7 @@ class _Run:
             bad = 0
             for some, past in self._by_age(entity, rows):
                 bad += apply.apply(self.store, entity, some, fetched_at=page.fetched_at, historic=past).quarantined
+            killpoints.reach(f"backfill.{entity}.applied")
             self._save(done=self.cursor["done"] + len(rows), quarantined=self.cursor["quarantined"] + bad, **place)
         if rows:
             self.last = f"{entity} {rows[-1].get('number') or rows[-1].get('id')}"

@@ -4,7 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loyalty import earning, ledger, programs
@@ -39,6 +39,7 @@ def test_points_are_counted_by_line_on_what_was_paid(lines, rate, unassigned, po
 amounts = st.decimals(min_value=0, max_value=5000, places=2)
 
 
+@settings(deadline=None)
 @given(st.lists(amounts, min_size=1, max_size=6), st.data())
 def test_a_refunded_line_takes_back_exactly_what_it_earned(paid, data):
     index = data.draw(st.integers(0, len(paid) - 1))
@@ -180,6 +181,7 @@ def test_the_merchant_may_choose_that_refunds_go_below_zero(order, shop):
     assert balance(order) == (-200, 0)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["refund0", "undo0", "refund1", "undo1", "cancel", "revive", "again"]), max_size=8))
 @pytest.mark.django_db(transaction=False)
 def test_any_order_of_changes_ends_at_what_the_order_earns_now(steps):
