@@ -31,16 +31,19 @@ _DAYS = re.compile(r"(?P<name>.+?)\s*[:=]\s*(?P<min>\d{1,2})\s*(?:-|to|–)\s*(?
 
 
 class Section(forms.ModelForm):
-    """One part of the page. `title` and `lede` stand over it; `name` says in the form which part was sent."""
+    """One part of the page. `heading` and `intro` stand over it; `section` says in the form which part was sent.
 
-    name = ""
-    title: Any = ""
-    lede: Any = ""
+    The names must not be those of fields: a template looks a form's fields up first.
+    """
+
+    section = ""
+    heading: Any = ""
+    intro: Any = ""
 
 
 class StoreSection(Section):
-    name, title = "store", gettext_lazy("Store")
-    lede = gettext_lazy("Currency and time zone come from the shop itself.")
+    section, heading = "store", gettext_lazy("Store")
+    intro = gettext_lazy("Currency and time zone come from the shop itself.")
     language = forms.ChoiceField(label=gettext_lazy("Language"), choices=settings.LANGUAGES)
 
     class Meta:
@@ -56,8 +59,8 @@ class StoreSection(Section):
 
 
 class SendingSection(Section):
-    name, title = "sending", gettext_lazy("Sending")
-    lede = gettext_lazy("Who mails come from and how people reach you. The postal address stands in every mail.")
+    section, heading = "sending", gettext_lazy("Sending")
+    intro = gettext_lazy("Who mails come from and how people reach you. The postal address stands in every mail.")
     phone = forms.CharField(label=gettext_lazy("Phone"), max_length=60, required=False)
     whatsapp = forms.CharField(label=gettext_lazy("WhatsApp"), max_length=60, required=False)
     chat = forms.URLField(label=gettext_lazy("Address of your chat"), required=False, assume_scheme="https")
@@ -122,8 +125,8 @@ class SendingSection(Section):
 
 
 class BrandSection(Section):
-    name, title = "brand", gettext_lazy("Brand")
-    lede = gettext_lazy("Mails and shopper pages wear your colour and mark.")
+    section, heading = "brand", gettext_lazy("Brand")
+    intro = gettext_lazy("Mails and shopper pages wear your colour and mark.")
     logo_url = forms.URLField(label=gettext_lazy("Address of your logo"), required=False, assume_scheme="https")
 
     class Meta:
@@ -145,8 +148,8 @@ class BrandSection(Section):
 
 
 class ShopSection(Section):
-    name, title = "shop", gettext_lazy("What the shop tells")
-    lede = gettext_lazy("Order fields that plugins write, and how long delivery takes where no carrier reports.")
+    section, heading = "shop", gettext_lazy("What the shop tells")
+    intro = gettext_lazy("Order fields that plugins write, and how long delivery takes where no carrier reports.")
     days = forms.CharField(
         label=gettext_lazy("Working days by shipping method"),
         required=False,
@@ -185,8 +188,8 @@ class ShopSection(Section):
 
 
 class ConsentSection(Section):
-    name, title = "consent", gettext_lazy("Consent")
-    lede = gettext_lazy("Where nothing is attested, nobody gets marketing without a consent of their own.")
+    section, heading = "consent", gettext_lazy("Consent")
+    intro = gettext_lazy("Where nothing is attested, nobody gets marketing without a consent of their own.")
     countries = forms.CharField(
         label=gettext_lazy("Countries"),
         required=False,
@@ -217,8 +220,8 @@ class ConsentSection(Section):
 
 
 class ReviewSection(Section):
-    name, title = "reviews", gettext_lazy("Reviews")
-    lede = gettext_lazy("The same for one star and for five.")
+    section, heading = "reviews", gettext_lazy("Reviews")
+    intro = gettext_lazy("The same for one star and for five.")
     hours = forms.IntegerField(
         label=gettext_lazy("Publish reviews of real purchases by itself after hours"),
         required=False,
@@ -262,12 +265,12 @@ def page(request: StoreRequest) -> HttpResponse:
         return redirect("settings", store=request.store.slug)
     sections = []
     for kind in SECTIONS:
-        data = request.POST if sent == kind.name else None
+        data = request.POST if sent == kind.section else None
         # Each form gets a store of its own, so that what one refuses is not shown by the others.
-        form = kind(data, instance=Store.objects.get(pk=request.store.pk), auto_id=f"{kind.name}-%s")
+        form = kind(data, instance=Store.objects.get(pk=request.store.pk), auto_id=f"{kind.section}-%s")
         if data is not None and form.is_valid():
             _save(request, form)
-            messages.success(request, _("%(section)s is saved.") % {"section": kind.title})
+            messages.success(request, _("%(section)s is saved.") % {"section": kind.heading})
             return redirect("settings", store=request.store.slug)
         sections.append(form)
     wrong = any(form.errors for form in sections)
@@ -284,7 +287,7 @@ def _save(request: StoreRequest, form: Section) -> None:
         diff[SECRET] = ["(secret)", "(secret)"]
     with transaction.atomic():
         form.save()
-        audit.record(request.store, f"settings.{form.name}", actor=request.user, diff=diff, request=request)
+        audit.record(request.store, f"settings.{form.section}", actor=request.user, diff=diff, request=request)
 
 
 def _send_test(request: StoreRequest) -> None:

@@ -1,5 +1,7 @@
 """The settings page: each part saves alone, bad input is told and loses nothing, secrets are never shown."""
 
+import re
+
 import pytest
 from django.core import mail
 
@@ -101,6 +103,13 @@ def test_a_test_mail_goes_to_the_person_who_asks(send, store):
     (sent,) = mail.outbox
     assert sent.to == [store.members.get().email]
     assert store.mail_from in sent.from_email
+
+
+def test_each_part_is_sent_under_its_own_name(client, store):
+    client.force_login(make_user(store))
+    text = client.get(f"/app/{store.slug}/settings/").content.decode()
+    names = re.findall(r'name="section" value="([a-z]+)"', text)
+    assert names == ["test", "sending", "brand", "store", "shop", "consent", "reviews"]
 
 
 def test_only_those_who_may_connect_the_store_may_set_it(client, store):
