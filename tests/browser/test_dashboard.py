@@ -23,6 +23,7 @@ PATHS = [
     "coupons/",
     "insights/retention/",
     "search/?q=Ana",
+    "settings/",
     "settings/system/",
     "settings/system/audit/",
     "settings/system/deliveries/",
