@@ -196,6 +196,8 @@ def give(store: Store, customer: Customer, *, points: int, key: str, reason: str
 
 def adjust(account: Account, *, points: int, note: str, by: User, key: str) -> Entry:
     """A correction by hand, either way, with a note. BusinessError without a note, or when it would go below zero."""
+    # PostgreSQL takes no NUL in a text.
+    note, key = note.replace("\x00", ""), key.replace("\x00", "")
     if not note.strip():
         raise BusinessError("A correction needs a note that says why. Nothing was changed.", "note_needed")
     if points == 0:

@@ -39,7 +39,7 @@ def stop(program: Program, *, actor: User | str) -> None:
 
 def set_rule(program: Program, *, kind: str, points: Decimal, actor: User | str) -> EarnRule:
     """From now on this many points; what was earned before keeps the rule of its day. The same number changes nothing."""
-    if points <= 0 or points > 10_000:
+    if not points.is_finite() or points <= 0 or points > 10_000:
         raise BusinessError("Points must be more than 0 and at most 10,000. Nothing was changed.", "points_range")
     with transaction.atomic():
         live = program.earn_rules.select_for_update().filter(kind=kind, ended_at=None).first()

@@ -112,6 +112,12 @@ def _attempt(client: "Client", intent: Intent) -> None:
     except (Invalid, Missing) as error:
         due.give_up(intent, error.message, code=error.code)
         _give_up(kind, intent, error)
+    except Exception as error:
+        # One answer that nobody foresaw must not hold up the others of the claim.
+        log.exception("write-back %s (%s) failed", intent.pk, intent.kind)
+        due.retry(intent, clock.now() + due.backoff(intent.attempts), f"{type(error).__name__}: {error}", code="failed")
+        if intent.state == due.State.DEAD:
+            _give_up(kind, intent, WooError("The shop's answer could not be understood.", code="failed"))
     else:
         _settle(kind, intent, body)
 

@@ -1,10 +1,12 @@
 """Loyalty for the merchant: the programme, its members, and the ledger."""
 
+import re
 import uuid
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.contrib import messages
+from django.db import transaction
 from django.db.models import QuerySet, Sum
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -66,8 +68,10 @@ def program_save(request: StoreRequest) -> HttpResponse:
             programs.stop(found, actor=request.user)
             messages.success(request, _("The programme is off. Balances stay as they are."))
         elif act == "rules" and found:
-            for kind in (EarnRule.Kind.ORDER, EarnRule.Kind.REVIEW):
-                programs.set_rule(found, kind=kind, points=_points(request.POST.get(kind, "")), actor=request.user)
+            # Both or neither.
+            with transaction.atomic():
+                for kind in (EarnRule.Kind.ORDER, EarnRule.Kind.REVIEW):
+                    programs.set_rule(found, kind=kind, points=_points(request.POST.get(kind, "")), actor=request.user)
             messages.success(request, _("From now on these points are earned. What was earned before stays."))
     except BusinessError as refusal:
         messages.error(request, refusal.message)
@@ -218,7 +222,7 @@ def adjust(request: StoreRequest, account: int) -> HttpResponse:
     row = get_object_or_404(_accounts(request.store), pk=account)
     try:
         text = request.POST.get("points", "").strip().replace("−", "-")
-        if not text.lstrip("+-").isdigit() or len(text) > 9:
+        if not re.fullmatch(r"[+-]?[0-9]{1,8}", text):
             raise BusinessError(
                 _("%(text)r is not a whole number. Nothing was changed.") % {"text": text[:20]}, "not_a_number"
             )

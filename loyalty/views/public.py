@@ -1,5 +1,6 @@
 """The member page: what one has, what it buys, and how more is earned. Opened by a signed link, no login."""
 
+import re
 import secrets
 from typing import Any
 
@@ -45,7 +46,7 @@ def _number(text: str | None) -> int:
 
 def _redeem(request: HttpRequest, account: Account, program: Program, reward: Reward) -> HttpResponse:
     key = request.POST.get("key", "")
-    if not 16 <= len(key) <= 64:
+    if not re.fullmatch(r"[0-9A-Za-z-]{16,64}", key):
         return _show(request, account, program, chosen=reward)
     try:
         rewards.redeem(account, reward=reward, key=key)
