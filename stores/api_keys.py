@@ -41,6 +41,11 @@ def create_api_key(
     return key, f"pp_{prefix}_{secret}"
 
 
+def revoke_api_key(key: ApiKey) -> bool:
+    """End a key at once; False when it had been revoked before."""
+    return bool(ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=clock.now()))
+
+
 def read_api_key(text: str) -> ApiKey | None:
     """The live key that this text belongs to."""
     mark, _, rest = text.partition("_")

@@ -3,7 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from stores.api import CouponViewSet, CustomerViewSet, HealthViewSet, OrderViewSet
-from stores.views import connect, coupons, customers, jobs, orders, retention, system, webhooks
+from stores.views import connect, coupons, customers, developers, jobs, orders, retention, system, webhooks
 
 dashboard: list[URLPattern | URLResolver] = [
     path("orders/", orders.orders, name="orders"),
@@ -18,6 +18,8 @@ dashboard: list[URLPattern | URLResolver] = [
     path("settings/system/audit/", system.audit_log, name="audit"),
     path("settings/system/deliveries/", system.deliveries, name="deliveries"),
     path("settings/system/quarantine/", system.quarantine, name="quarantine"),
+    path("settings/developers/", developers.developers, name="developers"),
+    path("settings/developers/<int:pk>/revoke/", developers.revoke_key, name="api-key-revoke"),
     path("jobs/<int:pk>/", jobs.job, name="job"),
     path("jobs/<int:pk>/action/", jobs.job_action, name="job_action"),
 ]

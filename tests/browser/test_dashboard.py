@@ -24,6 +24,7 @@ PATHS = [
     "insights/retention/",
     "search/?q=Ana",
     "settings/",
+    "settings/developers/",
     "settings/system/",
     "settings/system/audit/",
     "settings/system/deliveries/",

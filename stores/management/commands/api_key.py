@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from postpurchase import clock
 from stores import audit
-from stores.api_keys import SCOPES, create_api_key
+from stores.api_keys import SCOPES, create_api_key, revoke_api_key
 from stores.models import ApiKey, Store
 
 ACTOR = "command line"
@@ -56,10 +56,8 @@ class Command(BaseCommand):
 
     def _revoke(self, options: dict[str, Any]) -> None:
         key = ApiKey.objects.select_related("store").filter(prefix=options["prefix"], revoked_at=None).first()
-        if key is None:
+        if key is None or not revoke_api_key(key):
             raise CommandError(f"There is no live key {options['prefix']!r}. Nothing was changed.")
-        key.revoked_at = clock.now()
-        key.save(update_fields=["revoked_at"])
         audit.record(key.store, "api_key.revoke", actor=ACTOR, target=key.prefix)
         self.stdout.write(f"Revoked {key.prefix} of {key.store.slug}.")
 
