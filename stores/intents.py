@@ -89,6 +89,17 @@ def run_due(budget_seconds: float = 20.0) -> int:
     return tried
 
 
+def end_crashed() -> int:
+    """Each minute: a write-back given up because its worker died too often gives back what was held for it."""
+    crashed = Intent.objects.filter(state=due.State.DEAD, error_code="crash_loop").exclude(
+        status__in=[Intent.Status.CONFIRMED, Intent.Status.FAILED, Intent.Status.ATTENTION]
+    )
+    rows = list(crashed.select_related("store")[:100])
+    for intent in rows:
+        _give_up(_kinds[intent.kind], intent, WooError(intent.error, code=intent.error_code))
+    return len(rows)
+
+
 def _attempt(client: "Client", intent: Intent) -> None:
     kind = _kinds[intent.kind]
     try:

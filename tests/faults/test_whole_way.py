@@ -11,9 +11,9 @@ from django.db import connection
 from django.test import Client
 
 from campaigns.models import Message
-from loyalty import ledger
+from loyalty import ledger, rewards
 from loyalty.models import Account, Entry
-from postpurchase import clock, links
+from postpurchase import clock, due, links
 from reviews import asking, moderation
 from reviews.models import Review
 from reviews.submission import Answer, submit
@@ -287,3 +287,20 @@ def test_ticked_rows_that_cannot_exist_change_nothing(sandbox):
         assert client.get(f"/app/{store.slug}/orders/{ids}/".replace("\x00", "%00")).status_code == 404, ids
         answer = client.post(f"/app/{store.slug}/outbox/", {"action": "approve", "ids": ids, "confirmed": "1"})
         assert answer.status_code in {200, 302, 303}, ids
+
+
+def test_a_write_back_whose_worker_died_too_often_gives_the_points_back(sandbox):
+    store = open_house(sandbox)
+    customer = make_customer(store)
+    ledger.give(store, customer, points=1000, key="gift", reason="Welcome")
+    account = Account.objects.get()
+    redemption = rewards.redeem(account, reward=store.program.rewards.get(), key="press")
+    for _ in range(Intent.MAX_ATTEMPTS):
+        assert len(due.claim(Intent, limit=1, lease=intents.LEASE)) == 1
+        clock.advance(timedelta(minutes=6))
+        due.sweep(Intent)
+    settle(store)
+    account.refresh_from_db()
+    redemption.refresh_from_db()
+    assert (redemption.status, account.usable) == ("returned", 1000)
+    assert Coupon.objects.get(ours=True).state == "failed"
