@@ -86,12 +86,24 @@ def test_the_newest_orders_come_first() -> None:
         assert job.store.complete_since <= Order.objects.earliest("created_gmt").created_gmt
 
 
-@pytest.mark.parametrize("fault", ["drop_before", "truncate"])
-def test_a_shop_that_goes_down_in_the_middle_keeps_the_place(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("fault", "options"),
+    [
+        ("drop_before", {}),
+        ("truncate", {}),
+        ("truncate", {"bytes": 0}),
+        ("status", {"status": 200, "body": "<html><body>Be right back</body></html>"}),
+        ("status", {"status": 200, "body": ""}),
+        ("status", {"status": 503, "body": "<h1>Maintenance</h1>"}),
+    ],
+)
+def test_a_shop_that_goes_down_in_the_middle_keeps_the_place(
+    fault: str, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(backfill, "AIM", 4)
     with running(orders=30) as sandbox:
         job = start(sandbox)
-        sandbox.fault(fault, path="/orders$", nth=8, times=0)
+        sandbox.fault(fault, path="/orders$", nth=8, times=0, **options)
         run(job, slices=60)
         some = mirrored()
         assert 0 < len(some) < 30
@@ -264,3 +276,13 @@ def test_an_order_that_breaks_its_page_is_put_aside_and_the_rest_comes(monkeypat
         assert job.status == Job.Status.DONE
         assert mirrored() == [one for one in ids(sandbox) if one != bad]
         assert (job.store.quarantine.get().woo_id, job.store.quarantine.get().reason) == (bad, "It broke.")
+
+
+def test_a_mark_before_every_answer_loses_no_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backfill, "AIM", 4)
+    with running(orders=12) as sandbox:
+        job = start(sandbox)
+        sandbox.fault("prefix", path="/", times=0)
+        run(job, slices=60)
+        assert job.status == Job.Status.DONE
+        assert mirrored() == ids(sandbox)
