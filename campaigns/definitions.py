@@ -20,7 +20,12 @@ from stores.conditions import Condition
 FORMAT = 1
 MAX_STEPS, MAX_BRANCHES_DEEP = 60, 2
 KEYS = ("format", "name", "class", "trigger", "reentry", "exit_when", "holdback", "steps")
-REENTRY = {"once_per_order": "once per order", "once": "once", "always": "every time"}
+REENTRY = {
+    "once_per_order": "once per order",
+    "once_per_order_and_event": "once per order and kind of event",
+    "once": "once",
+    "always": "every time",
+}
 TRIGGERS = {
     events.ORDER_PLACED: "an order is placed",
     events.ORDER_PAID: "an order is paid",

@@ -1,13 +1,21 @@
 """What flows may ask about that the apps below know: reviews and cases."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
+from django.db.models import Max, Q
+
+from campaigns import rechecks
 from campaigns.models import Message
+from postpurchase import clock
 from reviews import asking
 from reviews.models import Case
 from stores import conditions
 from stores.conditions import Field, Subject
+from stores.models import Order, Store
+
+QUIET_AFTER_CASE = timedelta(days=7)
 
 
 def _reviewed(subjects: Sequence[Subject]) -> list[Any]:
@@ -24,16 +32,60 @@ def _open_case(subjects: Sequence[Subject]) -> list[Any]:
     return [each.customer.pk in open_ for each in subjects]
 
 
-def hold_for_cases(messages: Sequence[Message]) -> dict[int, str]:
-    """Nothing is asked or advertised while something is wrong."""
-    people = {each.customer_id for each in messages}
-    open_ = set(
-        Case.objects.filter(customer_id__in=people, state=Case.State.OPEN).values_list("customer_id", flat=True)
+def _historic(subjects: Sequence[Subject]) -> list[Any]:
+    """Known from the backfill, or older than the connection: nobody expects a message about such an order."""
+    return [_is_historic(each.store, each.order) if each.order else None for each in subjects]
+
+
+def _is_historic(store: Store, order: Order) -> bool:
+    return order.historic or store.live_from is None or order.created_gmt < store.live_from
+
+
+def _ask_again(subjects: Sequence[Subject]) -> list[Any]:
+    """Asked, then a problem, which the customer says is solved, and not asked since."""
+    orders = {each.order.pk for each in subjects if each.order}
+    solved = dict(
+        Case.objects.filter(order_id__in=orders, state=Case.State.CONFIRMED)
+        .values_list("order_id")
+        .annotate(last=Max("confirmed_at"))
+        .order_by()
     )
-    return {each.pk: "open case" for each in messages if each.customer_id in open_}
+    before: set[int] = set()
+    since: set[int] = set()
+    asks = Message.objects.filter(order_id__in=solved, purpose="review").filter(
+        Q(accepted_at__isnull=False) | Q(status__in=rechecks.WAITING)
+    )
+    for order_id, accepted_at in asks.values_list("order_id", "accepted_at"):
+        (before if accepted_at and accepted_at < solved[order_id] else since).add(order_id)
+    return [each.order.pk in before - since if each.order else None for each in subjects]
+
+
+def hold_for_cases(messages: Sequence[Message]) -> dict[int, str]:
+    """Nothing is asked or advertised while something is wrong; an opinion not for 7 days after it was put right."""
+    people = {each.customer_id for each in messages}
+    lately = clock.now() - QUIET_AFTER_CASE
+    found = Case.objects.filter(customer_id__in=people).filter(
+        Q(state=Case.State.OPEN) | Q(resolved_at__gt=lately) | Q(confirmed_at__gt=lately)
+    )
+    open_: set[int] = set()
+    healing: set[int] = set()
+    for customer_id, order_id, state in found.values_list("customer_id", "order_id", "state"):
+        if state == Case.State.OPEN:
+            open_.add(customer_id)
+        else:
+            healing.add(order_id)
+    held = {}
+    for each in messages:
+        if each.customer_id in open_:
+            held[each.pk] = "open case"
+        elif each.purpose == "review" and each.order_id in healing:
+            held[each.pk] = "a case was solved less than 7 days ago"
+    return held
 
 
 def register() -> None:
     """Called once at start."""
     conditions.register(Field("order.reviewed", "every item is reviewed", "bool", _reviewed))
+    conditions.register(Field("order.historic", "the order is older than the connection", "bool", _historic))
+    conditions.register(Field("order.ask_again", "a problem was solved since the last question", "bool", _ask_again))
     conditions.register(Field("customer.has_open_case", "the customer has an open case", "bool", _open_case))

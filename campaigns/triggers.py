@@ -79,6 +79,8 @@ def _scope(definition: Definition, event: Event) -> str:
         return f"customer:{event.customer_id}"
     if definition.reentry == "once_per_order" and event.order_id:
         return f"order:{event.order_id}"
+    if definition.reentry == "once_per_order_and_event" and event.order_id:
+        return f"order:{event.order_id}:{event.name}"
     return event.key
 
 

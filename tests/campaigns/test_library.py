@@ -10,6 +10,7 @@ from campaigns.channels.email import Handed
 from campaigns.models import Enrolment, Message
 from postpurchase import clock
 from postpurchase.errors import BusinessError
+from reviews import cases
 from reviews.models import ReviewRequest
 from stores import events
 from tests.campaigns.flow_files import happen, publish, run
@@ -54,7 +55,11 @@ def test_installing_twice_changes_nothing_and_keeps_the_merchants_version():
     publish(store, edited, slug=flow.slug, state="on")
     again = library.install(store, "R06")
     assert (again.pk, again.name, again.live.number, again.state) == (flow.pk, "Ours", 2, "on")
-    assert {template.name for template in store.message_templates.all()} == {"R06.review_request", "R06.reminder"}
+    assert {template.name for template in store.message_templates.all()} == {
+        "R06.review_request",
+        "R06.reminder",
+        "R06.again",
+    }
 
 
 def test_an_unknown_recipe_is_refused():
@@ -162,3 +167,99 @@ def test_r06_skips_an_order_with_nothing_to_review(letters):
     assert "has nothing that can be reviewed" in run_.reason
     assert letters == []
     assert not Message.objects.exists()
+
+
+def backfilled_cash_order(store, **fields):
+    return make_order(store, payment_method="cod", paid_gmt=None, **fields)
+
+
+def test_r01_is_silent_for_an_order_that_was_there_before_the_connection(letters):
+    store = make_store(live_from=NOON - timedelta(days=1))
+    library.install(store, "R01", state="on")
+    old = NOON - timedelta(days=3)
+    for fields in ({"historic": True}, {"created_gmt": old}):
+        order = backfilled_cash_order(store, **fields)
+        type(order).objects.filter(pk=order.pk).update(status="completed", paid_gmt=NOON)
+        order.refresh_from_db()
+        happen(order, events.ORDER_PAID)
+        happen(order, events.ORDER_STATUS_CHANGED, fact="1", payload={"from": "processing", "to": "completed"})
+    work()
+    assert letters == []
+    new = backfilled_cash_order(store)
+    happen(new, events.ORDER_PLACED)
+    type(new).objects.filter(pk=new.pk).update(status="completed", paid_gmt=NOON)
+    happen(new, events.ORDER_STATUS_CHANGED, fact="1", payload={"from": "processing", "to": "completed"})
+    work()
+    assert letters == [(NOON, "R01.thank_you")]
+
+
+def heard():
+    while events.dispatch():
+        pass
+    work()
+
+
+def hours(count):
+    for _ in range(count):
+        clock.advance(timedelta(hours=1))
+        work()
+
+
+def templates(letters):
+    return [template for _, template in letters if template.startswith("R06")]
+
+
+def test_r06_waits_while_a_case_is_open_and_asks_once_more_a_week_after_it_is_solved(letters):
+    order = delivered()
+    clock.advance(timedelta(days=13))
+    work()
+    clock.advance(timedelta(days=1))
+    case = cases.open_case(order, kind="damaged", key="k")
+    heard()
+    clock.advance(timedelta(days=3))
+    cases.resolve(case, by="support")
+    heard()
+    cases.confirm(case)
+    cases.confirm(case)
+    heard()
+    solved = clock.now()
+    assert events.Event.objects.filter(name="case.confirmed_solved").count() == 1
+    clock.freeze(solved + timedelta(days=7) - timedelta(seconds=1))
+    work()
+    assert templates(letters) == ["R06.review_request"]
+    clock.freeze(solved + timedelta(days=7))
+    hours(24 * 10)
+    assert templates(letters) == ["R06.review_request", "R06.again"]
+    assert {one.status for one in Enrolment.objects.all()} == {"finished"}
+
+
+def test_r06_keeps_a_planned_reminder_for_the_time_after_the_case(letters):
+    order = delivered()
+    clock.advance(timedelta(days=13))
+    work()
+    clock.advance(timedelta(days=6))
+    case = cases.open_case(order, kind="damaged", key="k")
+    heard()
+    clock.advance(timedelta(days=1))
+    work()
+    held = Message.objects.get(template="R06.reminder")
+    assert (held.status, held.reason) == ("held", "on hold: open case")
+    cases.resolve(case, by="support")
+    heard()
+    cases.confirm(case)
+    heard()
+    hours(24 * 6)
+    assert templates(letters) == ["R06.review_request"]
+    hours(24 * 10)
+    assert templates(letters) == ["R06.review_request", "R06.reminder"]
+
+
+def test_resolving_a_case_sends_the_question_whether_it_is_solved(letters):
+    order = delivered()
+    case = cases.open_case(order, kind="damaged", key="k")
+    heard()
+    cases.resolve(case, by="support", answer="A new one is on its way.")
+    heard()
+    assert [template for _, template in letters] == ["case.opened", "case.resolved"]
+    assert Message.objects.get(template="case.resolved").status == "accepted"
+    assert "A new one is on its way." in Message.objects.get(template="case.resolved").text
