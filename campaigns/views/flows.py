@@ -58,7 +58,11 @@ def who_enters(flow: Flow) -> str:
         return _("Nobody yet: not published")
     trigger = flow.live.definition["trigger"]
     names = [TRIGGERS.get(name, name) for name in definitions.names_of(trigger)]
-    return _("When %(events)s") % {"events": _(" or ").join(names)}
+    if all(name.startswith("an order ") for name in names):
+        # Said once: "an order is paid, is placed or changes its status".
+        names[1:] = [name.removeprefix("an order ") for name in names[1:]]
+    events = _(" or ").join([part for part in (", ".join(names[:-1]), names[-1]) if part])
+    return _("When %(events)s") % {"events": events}
 
 
 def _name(flow: Flow) -> Cell:
@@ -93,7 +97,12 @@ LISTING = Listing(
         Column("sent", gettext_lazy("Sent, 30 days"), lambda flow: flow.sent, sort="sent", number=True),
         Column("problems", gettext_lazy("Problems"), _problems, sort="problems", number=True),
         Column(
-            "edited", gettext_lazy("Last edited"), lambda flow: Cell(at=flow.edited_at), sort="edited_at", phone=False
+            "edited",
+            gettext_lazy("Last edited"),
+            lambda flow: Cell(at=flow.edited_at),
+            sort="edited_at",
+            number=True,
+            phone=False,
         ),
     ],
     counted=lambda n, shown: ngettext("%(n)s flow", "%(n)s flows", n) % {"n": shown},

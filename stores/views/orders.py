@@ -201,7 +201,7 @@ def order(request: StoreRequest, pk: int) -> HttpResponse:
         "order": found,
         "status": words.order_status(found),
         "shipping": shipping_badge(found),
-        "lines": lines,
+        "lines": [(line, line.subtotal / line.quantity if line.quantity else line.subtotal) for line in lines],
         "item_count": int(sum(line.quantity for line in lines)),
         "totals": _totals(found),
         "refunds": [one for one in found.refund_rows.all() if one.deleted_at is None] if found.refunded else [],

@@ -6,7 +6,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from postpurchase import listing
+from postpurchase import listing, queue
 from postpurchase.due import State
 from postpurchase.listing import Cell, Column, Empty, Filter, Listing, Tab
 from stores import doctor, words
@@ -14,6 +14,12 @@ from stores.access import STORE_CONNECT, SYSTEM_VIEW, StoreRequest, store_view
 from stores.models import AuditEvent, Delivery, Heartbeat, Quarantined, Store
 
 _CRUMBS = [(gettext_lazy("System"), "system")]
+# Rows of the heartbeat table that are a sign of life; others are marks of the queue.
+BEATS: dict[str, object] = {
+    queue.TICK: gettext_lazy("Worker, each minute"),
+    queue.worker_name("postpurchase"): gettext_lazy("Worker for messages"),
+    queue.worker_name("sync"): gettext_lazy("Worker for long jobs"),
+}
 DELIVERY_STATE: dict[str, tuple[str, object, str]] = {
     State.DUE: ("info", gettext_lazy("Waiting"), "clock"),
     State.RUNNING: ("info", gettext_lazy("Being read"), "refresh"),
@@ -27,11 +33,14 @@ DELIVERY_STATE: dict[str, tuple[str, object, str]] = {
 def system(request: StoreRequest) -> HttpResponse:
     """Checks of the store and of the machine, what runs, and what could not be read."""
     store = request.store
-    checks = [*doctor.installation(), *doctor.store_checks(store)]
+    groups = [(_("Store"), doctor.store_checks(store)), (_("Machine"), doctor.installation())]
+    checks = [check for _title, group in groups for check in group]
     context = {
-        "checks": sorted(checks, key=lambda check: (check.ok, check.level != "bad")),
+        "groups": [
+            (title, sorted(group, key=lambda check: (check.ok, check.level != "bad"))) for title, group in groups
+        ],
         "failing": sum(not check.ok for check in checks),
-        "beats": list(Heartbeat.objects.order_by("name")),
+        "beats": [(BEATS[one.name], one.at) for one in Heartbeat.objects.filter(name__in=BEATS).order_by("name")],
         "jobs": [(one, words.job_status(one)) for one in store.jobs.order_by("-created_at", "-pk")[:5]],
         "quarantined": store.quarantine.filter(solved_at=None).count(),
         "hooks": list(store.webhooks.order_by("topic")),

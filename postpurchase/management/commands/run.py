@@ -103,7 +103,7 @@ def _web(port: int) -> Program:
 
 
 def _sandbox(port: int) -> Program:
-    options = ["--port", str(port), "--db", str(settings.VAR_DIR / "sandbox.sqlite3"), "--control", "--live", "1"]
+    options = ["--port", str(port), "--db", str(settings.VAR_DIR / "sandbox.sqlite3"), "--control", "--live", "2"]
     keys = ["--key", os.environ["SANDBOX_KEY"], "--secret", os.environ["SANDBOX_SECRET"]]
     return Program("sandbox", [sys.executable, MANAGE, "sandbox", *options, *keys])
 

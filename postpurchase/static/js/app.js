@@ -2,8 +2,12 @@
 "use strict";
 
 let used = null;
+let polled = false;
 document.addEventListener("htmx:beforeRequest", (event) => {
-  used = event.detail.elt.closest("[id]")?.id || null;
+  const from = event.detail.elt;
+  used = from.closest("[id]")?.id || null;
+  /* A part that refreshes by itself takes the focus only if it had it. */
+  polled = from.matches("[hx-trigger^=every]") && !from.contains(document.activeElement);
   document.getElementById("listing")?.setAttribute("aria-busy", "true");
 });
 
@@ -11,6 +15,7 @@ document.addEventListener("htmx:beforeRequest", (event) => {
 document.addEventListener("htmx:afterSettle", (event) => {
   const part = event.detail.target?.isConnected ? event.detail.target : document.getElementById("listing");
   if (document.activeElement && document.activeElement !== document.body) return;
+  if (polled) return;
   const next = (used && used !== "listing" && document.getElementById(used)) || part?.querySelector("h1, h2, [data-focus]");
   if (!next) return;
   if (!next.matches("a, button, input, select, textarea, [tabindex]")) next.tabIndex = -1;
