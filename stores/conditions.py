@@ -239,12 +239,6 @@ for _field in [
     Field("order.language", "the order's language", "text", _of_order(lambda order: order.language)),
     Field("order.channel", "the sales channel", "text", _of_order(lambda order: order.channel)),
     Field("order.created_via", "where the order was made", "text", _of_order(lambda order: order.created_via)),
-    Field(
-        "order.before_connect",
-        "the order was there before the shop was connected",
-        "bool",
-        _of_order(lambda order: order.historic),
-    ),
     Field("order.paid", "the order is paid", "bool", _of_order(lambda order: order.paid_gmt is not None)),
     Field("order.delivered", "the order is delivered", "bool", _of_order(lambda order: order.delivered_at is not None)),
     Field("customer.orders_count", "the number of orders", "number", _of_customer(lambda who: who.orders_count)),

@@ -46,7 +46,7 @@ def _number(text: str | None) -> int:
 
 def _redeem(request: HttpRequest, account: Account, program: Program, reward: Reward) -> HttpResponse:
     key = request.POST.get("key", "")
-    if not re.fullmatch(r"[0-9A-Za-z-]{16,64}", key):
+    if not re.fullmatch(r"[0-9A-Za-z_-]{16,64}", key):
         return _show(request, account, program, chosen=reward)
     try:
         rewards.redeem(account, reward=reward, key=key)
