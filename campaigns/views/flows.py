@@ -59,8 +59,9 @@ def who_enters(flow: Flow) -> str:
     trigger = flow.live.definition["trigger"]
     names = [TRIGGERS.get(name, name) for name in definitions.names_of(trigger)]
     if all(name.startswith("an order ") for name in names):
-        # Said once: "an order is paid, is placed or changes its status".
-        names[1:] = [name.removeprefix("an order ") for name in names[1:]]
+        # Said once: "an order is paid, placed or changes its status".
+        drop = "an order is " if names[0].startswith("an order is ") else "an order "
+        names[1:] = [name.removeprefix(drop).removeprefix("an order ") for name in names[1:]]
     events = _(" or ").join([part for part in (", ".join(names[:-1]), names[-1]) if part])
     return _("When %(events)s") % {"events": events}
 
