@@ -158,7 +158,7 @@ def _secrets() -> Check:
         count = len(Store.objects.all())
     except BusinessError as error:
         return Check("secrets", False, error.message, "See docs/operator.md, section Keys.")
-    return Check("secrets", True, f"The secrets of {count} stores can be read.")
+    return Check("secrets", True, f"The secrets of all stores can be read ({count}).")
 
 
 def _mail() -> Check:
@@ -170,7 +170,7 @@ def _mail() -> Check:
     elif settings.DEBUG:
         sentence = "Mail goes to the local inbox, to nobody else."
     else:
-        sentence = f"EMAIL_URL is not set; {without} stores have no mail account of their own."
+        sentence = f"EMAIL_URL is not set; stores without a mail account of their own: {without}."
     return Check("mail", ok, sentence, "Set EMAIL_URL, or a mail account in each store's settings.", level="warn")
 
 

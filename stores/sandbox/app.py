@@ -125,7 +125,7 @@ class App:
         request.key = self._authenticator.identify(request)
         path = request.path.removeprefix("/wp-json").rstrip("/")
         if path == "" and request.method in ("GET", "HEAD"):
-            return index(self.store, request, routes.NAMES)
+            return index(self.store, request, routes.names(self.store))
         if path.startswith("/wp/v2/"):
             raise RestError("rest_not_logged_in", "You are not currently logged in.", 401)
         if path != "/wc/v3" and not path.startswith("/wc/v3/"):

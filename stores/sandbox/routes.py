@@ -45,12 +45,14 @@ def _batch(handler: Handler) -> dict[str, Handler]:
     return {"POST": handler, "PUT": handler, "PATCH": handler}
 
 
+FULFILMENTS = r"orders/(?P<order_id>[\d]+)/fulfillments"
+
 ROUTES = [
     Route("orders", _collection(orders.list_orders, orders.create_order)),
     Route(f"orders/{_ID}", _item(orders.get_order, orders.update_order, orders.delete_order)),
     Route(r"orders/(?P<order_id>[\d]+)/notes", _collection(orders.list_notes, orders.create_note)),
     Route(rf"orders/(?P<order_id>[\d]+)/notes/{_ID}", _item(orders.get_note, None, orders.delete_note)),
-    Route(r"orders/(?P<order_id>[\d]+)/fulfillments", _collection(fulfilments.list_fulfilments)),
+    Route(FULFILMENTS, _collection(fulfilments.list_fulfilments)),
     Route(r"orders/(?P<order_id>[\d]+)/refunds", _collection(orders.list_refunds, orders.create_refund)),
     Route(rf"orders/(?P<order_id>[\d]+)/refunds/{_ID}", _item(orders.get_refund, None, orders.delete_refund)),
     Route("refunds", _collection(orders.list_refunds)),
@@ -92,7 +94,12 @@ ROUTES = [
     Route("data/currencies/current", _collection(site.current_currency)),
 ]
 _COMPILED = [(re.compile(rf"{route.path}\Z"), route) for route in ROUTES]
-NAMES = {"/wc/v3": ["GET"], **{f"/wc/v3/{route.path}": route.allow for route in ROUTES}}
+
+
+def names(store: Store) -> dict[str, list[str]]:
+    """The addresses that the store lists of itself; that of fulfilments only while the feature is on."""
+    listed = {f"/wc/v3/{route.path}": route.allow for route in ROUTES if store.fulfilments or route.path != FULFILMENTS}
+    return {"/wc/v3": ["GET"], **listed}
 
 
 def find(path: str) -> tuple[Route, dict[str, int | str]] | None:
@@ -108,7 +115,7 @@ def find(path: str) -> tuple[Route, dict[str, int | str]] | None:
 def answer(store: Store, request: Request, path: str) -> Response | None:
     """The answer of a route, with its Allow header; None when there is no such route or method."""
     if path == "":
-        return site.namespace(store, request, NAMES) if request.method == "GET" else None
+        return site.namespace(store, request, names(store)) if request.method == "GET" else None
     found = find(path)
     method = "GET" if request.method == "HEAD" else request.method
     if found is None or method not in found[0].methods:

@@ -24,7 +24,7 @@ BRANCH = {
         ({"name": " "}, "name is a text of 1 to 120 characters."),
         ({"class": "X"}, "class is T (transactional), S (service) or M (marketing)."),
         ({"colour": "red"}, "colour is not known in a flow file."),
-        ({"reentry": "often"}, "reentry is one of once_per_order, once, always."),
+        ({"reentry": "often"}, "reentry is one of once_per_order, once_per_order_and_event, once, always."),
         ({"holdback": 95}, "holdback is a percentage from 0 to 90."),
         ({"steps": []}, "steps is a list with at least one step."),
         ({"exit_when": [{"any": []}]}, "exit_when, 1: the group is empty; add a condition or remove it."),
