@@ -1,4 +1,4 @@
-"""What flows may ask about that the apps below know: reviews and cases."""
+"""What flows may ask about that needs both an order and what was sent for it; reviews registers its own fields."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -9,27 +9,12 @@ from django.db.models import Max, Q
 from campaigns import rechecks
 from campaigns.models import Message
 from postpurchase import clock
-from reviews import asking
 from reviews.models import Case
 from stores import conditions
 from stores.conditions import Field, Subject
 from stores.models import Order, Store
 
 QUIET_AFTER_CASE = timedelta(days=7)
-
-
-def _reviewed(subjects: Sequence[Subject]) -> list[Any]:
-    orders = {each.order.pk for each in subjects if each.order}
-    done = asking.fully_reviewed_orders(list(orders))
-    return [each.order.pk in done if each.order else None for each in subjects]
-
-
-def _open_case(subjects: Sequence[Subject]) -> list[Any]:
-    people = {each.customer.pk for each in subjects}
-    open_ = set(
-        Case.objects.filter(customer_id__in=people, state=Case.State.OPEN).values_list("customer_id", flat=True)
-    )
-    return [each.customer.pk in open_ for each in subjects]
 
 
 def _historic(subjects: Sequence[Subject]) -> list[Any]:
@@ -85,7 +70,5 @@ def hold_for_cases(messages: Sequence[Message]) -> dict[int, str]:
 
 def register() -> None:
     """Called once at start."""
-    conditions.register(Field("order.reviewed", "every item is reviewed", "bool", _reviewed))
     conditions.register(Field("order.historic", "the order is older than the connection", "bool", _historic))
     conditions.register(Field("order.ask_again", "a problem was solved since the last question", "bool", _ask_again))
-    conditions.register(Field("customer.has_open_case", "the customer has an open case", "bool", _open_case))

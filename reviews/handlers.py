@@ -45,7 +45,7 @@ def register_fields() -> None:
     """The fields that flows may ask about."""
     for field in [
         Field("order.review_asked", "the order's reviews were asked for", "bool", _asked),
-        Field("order.fully_reviewed", "all items are reviewed", "bool", _fully_reviewed),
+        Field("order.fully_reviewed", "every item is reviewed", "bool", _fully_reviewed),
         Field("order.reviewable_items", "the number of items that can be reviewed", "number", _reviewable),
         Field("order.open_case", "the order has an open case", "bool", _order_open_case),
         Field("customer.open_case", "the customer has an open case", "bool", _customer_open_case),
