@@ -121,8 +121,8 @@ def queries() -> Iterator[list[str]]:
 
 
 def columns(model: Any) -> list[str]:
-    """The columns of a model's table."""
-    return [field.column for field in model._meta.concrete_fields]
+    """The columns of a model's table that are written."""
+    return [field.column for field in model._meta.concrete_fields if not field.generated]
 
 
 def dump(table: str, names: Sequence[str], *, order: str = "id") -> list[tuple[Any, ...]]:
@@ -171,7 +171,7 @@ def defaults(model: Any, **given: Any) -> dict[str, Any]:
     row = {}
     instance = model()
     for field in model._meta.concrete_fields:
-        if field.primary_key and field.attname not in given:
+        if field.generated or (field.primary_key and field.attname not in given):
             continue
         value = given.get(field.attname, getattr(instance, field.attname))
         prepared = field.get_db_prep_save(value, connection)

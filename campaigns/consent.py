@@ -13,7 +13,7 @@ from campaigns.models import Consent, ConsentEvent, InboxMail, Preference, Suppr
 from campaigns.models.consent import ConsentState
 from postpurchase import clock, links
 from stores import events
-from stores.models import Customer, Event, Store
+from stores.models import Customer, Event, Order, Store
 
 NO_CONSENT = "no consent for marketing"
 OBJECTED = "objected to these messages"
@@ -22,6 +22,9 @@ COMPLAINED = "marked as spam before"
 PAUSED = "paused by the customer"
 ERASED = "customer was erased"
 NO_ADDRESS = "no address for this channel"
+NOT_THIS_ORDER = "buyers of this order's sales channel are not written to"
+ONLY_THE_ORDER = "buyers of this order's sales channel are written to about the order only"
+ONLY_ELSEWHERE = "ordered only in sales channels whose buyers are not written to"
 _SUPPRESSED = {"bounce": BOUNCED, "complaint": COMPLAINED, "erased": ERASED}
 
 STOP_PURPOSES = ("service", "review", "survey", "loyalty", "marketing", "ads")
@@ -37,8 +40,13 @@ class Decision:
     trace: list[tuple[bool, str, str]]
 
 
-def may_send(store: Store, customer: Customer, *, channel: str, purpose: str, at: datetime) -> Decision:
-    """Whether the person may get a message of this purpose at this moment. Two queries, changes nothing."""
+def may_send(
+    store: Store, customer: Customer, *, channel: str, purpose: str, at: datetime, order: Order | None = None
+) -> Decision:
+    """Whether the person may get a message of this purpose at this moment. At most three queries, changes nothing.
+
+    `order` is what the message is about; the contact policy of its sales channel counts before anything else.
+    """
     trace: list[tuple[bool, str, str]] = []
 
     def step(passed: bool, rule: str, seen: str) -> bool:
@@ -57,12 +65,27 @@ def may_send(store: Store, customer: Customer, *, channel: str, purpose: str, at
         found = Suppression.objects.filter(store=store, address_key=address_key(customer.email)).first()
         if not step(found is None, "address works", found.reason if found else "no bounce or complaint known"):
             return refuse(_SUPPRESSED.get(found.reason if found else "", BOUNCED))
+    if order is not None and order.external_id:
+        policy = order.get_contact_display().lower()
+        if not step(order.contact != Order.Contact.NONE, "sales channel", f"{order.channel}: {policy}"):
+            return refuse(NOT_THIS_ORDER)
+        about = order.contact == Order.Contact.ALL or purpose == "order"
+        if not step(about, "what the sales channel allows", f"{order.channel}: {policy}"):
+            return refuse(ONLY_THE_ORDER)
     of_country = klass(purpose, customer.country)
     step(True, "class", f"{of_country} for {purpose} in {customer.country or 'an unknown country'}")
     if of_country == "T":
         return Decision(True, "", trace)
+    ours = customer.woo_id is not None or (order is not None and order.contact == Order.Contact.ALL)
+    own_word = Consent.objects.filter(store=store, customer=customer, channel=channel, purpose=purpose)
+    if not ours and not step(
+        not _only_elsewhere(customer) or own_word.filter(state=ConsentState.GRANTED).exists(),
+        "customer of the shop",
+        "has ordered where buyers may be written to, or agreed",
+    ):
+        return refuse(ONLY_ELSEWHERE)
 
-    row = Consent.objects.filter(store=store, customer=customer, channel=channel, purpose=purpose).first()
+    row = own_word.first()
     state = row.state if row else ConsentState.UNKNOWN
     if not step(state != ConsentState.DENIED, "did not object", f"{purpose}: {state or 'never asked'}"):
         return refuse(NO_CONSENT if of_country == "M" else OBJECTED)
@@ -80,6 +103,12 @@ def may_send(store: Store, customer: Customer, *, channel: str, purpose: str, at
     if step(attested, "existing customer, objection offered at checkout", seen):
         return Decision(True, "", trace)
     return refuse(NO_CONSENT)
+
+
+def _only_elsewhere(customer: Customer) -> bool:
+    """All that this person ordered was in channels that keep their buyers to themselves, such as marketplaces."""
+    policies = set(Order.objects.filter(customer=customer).order_by().values_list("contact", flat=True).distinct())
+    return bool(policies) and Order.Contact.ALL not in policies
 
 
 def soft_opt_in(customer: Customer) -> bool:

@@ -233,7 +233,13 @@ def _still_true(message: Message, batch: _Batch, verdict: Verdict) -> None:
 
 def _consent(message: Message, batch: _Batch, verdict: Verdict) -> None:
     decision = consent.may_send(
-        message.store, message.customer, channel=message.channel, purpose=message.purpose, at=batch.now
+        message.store,
+        message.customer,
+        channel=message.channel,
+        purpose=message.purpose,
+        at=batch.now,
+        # What an app asked for answers the person's own doing, wherever the order was made.
+        order=None if message.request_id else message.order,
     )
     verdict.trace += [list(line) for line in decision.trace]
     if not decision.allowed:

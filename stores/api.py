@@ -50,6 +50,9 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
         fields = [
             "id",
             "woo_id",
+            "channel",
+            "external_id",
+            "contact",
             "number",
             "status",
             "currency",
@@ -83,7 +86,7 @@ class OrderFilter(django_filters.FilterSet):
 
     class Meta:
         model = Order
-        fields = ["number", "status", "customer", "counted"]
+        fields = ["number", "status", "customer", "counted", "channel", "external_id"]
 
 
 class OrderViewSet(ReadOnly):

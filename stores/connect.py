@@ -128,7 +128,7 @@ def _write(store: Store, found: Found, *, key: str, secret: str, ca: str) -> Non
 
 def _must_be_same(store: Store, probe: Probe) -> None:
     """A store with orders must find one of them at the new address: an empty or foreign shop would undo the mirror."""
-    sample = Order.objects.filter(store=store, deleted_at=None).order_by("-woo_id").first()
+    sample = Order.objects.filter(store=store, woo_id__isnull=False, deleted_at=None).order_by("-woo_id").first()
     if sample is None or probe.client is None:
         return
     try:

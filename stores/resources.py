@@ -44,6 +44,8 @@ class OrderResource(ExportOnly):
             "refunded",
             "payment_method",
             "woo_id",
+            "channel",
+            "external_id",
         )
         export_order = fields
 

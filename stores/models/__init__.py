@@ -3,6 +3,7 @@
 from stores.models.audit import ApiKey, AuditEvent, Counter, Heartbeat, IdempotencyKey
 from stores.models.catalog import Category, Product, StoreReview
 from stores.models.coupons import Coupon
+from stores.models.elsewhere import Channel, OrderFile
 from stores.models.events import Event, EventDelivery
 from stores.models.inbox import Delivery, Quarantined, SyncCursor, SyncTask, WebhookEndpoint
 from stores.models.intents import Intent
@@ -17,6 +18,7 @@ __all__ = [
     "ApiKey",
     "AuditEvent",
     "Category",
+    "Channel",
     "Counter",
     "Coupon",
     "CouponLine",
@@ -31,6 +33,7 @@ __all__ = [
     "Membership",
     "MessageRequest",
     "Order",
+    "OrderFile",
     "OrderLine",
     "Product",
     "Quarantined",

@@ -1,20 +1,35 @@
 """Orders with their lines, coupon lines and refunds."""
 
 from decimal import Decimal
+from typing import cast
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from stores.models.catalog import Mirrored
 
+WOOCOMMERCE = "woocommerce"
+
 
 class Order(Mirrored):
-    """An order as the shop holds it now. Written by `stores.sync.apply` alone.
+    """An order as the shop holds it now, written by `stores.sync.apply` alone; or one from elsewhere, without `woo_id`.
 
+    An order from elsewhere is written by `stores.elsewhere.take_in` alone: the shop does not know it, so nothing that
+    asks the shop, compares with it or writes to it may touch it. Its identity is (channel, external id).
     `counted` is paid, not fully refunded, not trashed, not deleted, not a test. Net = total - refunded - tax - shipping.
     """
 
+    class Contact(models.TextChoices):
+        """Whether its buyer may be written to by flows; the law's and the person's own word come on top."""
+
+        NONE = "none", _("Never write to its buyers")
+        ORDER_ONLY = "order_only", _("Only about the order itself")
+        ALL = "all", _("As for orders of the shop")
+
     store = models.ForeignKey("stores.Store", models.CASCADE, related_name="orders")
+    # Typed as if it were always there, because all code of the mirror has selected orders by it; None from elsewhere.
+    woo_id = cast("models.BigIntegerField[int, int]", models.BigIntegerField(null=True, blank=True))
     customer = models.ForeignKey("stores.Customer", models.SET_NULL, null=True, blank=True, related_name="orders")
     number = models.CharField(max_length=60)
     status = models.CharField(max_length=40)
@@ -32,7 +47,12 @@ class Order(Mirrored):
     payment_title = models.CharField(max_length=200, blank=True)
     shipping_method = models.CharField(max_length=200, blank=True)
     created_via = models.CharField(max_length=40, blank=True)
-    channel = models.CharField(max_length=40, default="woocommerce")
+    channel = models.CharField(max_length=40, default=WOOCOMMERCE)
+    # The order's id in its channel; empty for orders of the shop.
+    external_id = models.CharField(max_length=120, blank=True, default="", db_default="")
+    contact = models.CharField(
+        max_length=10, choices=Contact.choices, default=Contact.ALL, db_default=Contact.ALL.value
+    )
     created_gmt = models.DateTimeField()
     paid_gmt = models.DateTimeField(null=True, blank=True)
     completed_gmt = models.DateTimeField(null=True, blank=True)
@@ -45,7 +65,16 @@ class Order(Mirrored):
     ref = models.CharField(max_length=64, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["store", "woo_id"], name="order_woo")]
+        constraints = [
+            models.UniqueConstraint(fields=["store", "woo_id"], name="order_woo"),
+            models.UniqueConstraint(
+                fields=["store", "channel", "external_id"], condition=~Q(external_id=""), name="order_external"
+            ),
+            models.CheckConstraint(
+                condition=Q(woo_id__isnull=False, external_id="") | (Q(woo_id__isnull=True) & ~Q(external_id="")),
+                name="order_of_one_world",
+            ),
+        ]
         indexes = [
             models.Index(fields=["store", "-created_gmt"], name="order_recent"),
             models.Index(fields=["store", "status", "-created_gmt"], name="order_status"),
@@ -69,7 +98,10 @@ class Order(Mirrored):
 
 
 class OrderLine(models.Model):
-    """One product line. Replaced with its order. `refunded_*` are positive sums over the order's refunds."""
+    """One product line. Replaced with its order. `refunded_*` are positive sums over the order's refunds.
+
+    `woo_id` is unique in the order only; in an order from elsewhere it is the line's place, from 1.
+    """
 
     order = models.ForeignKey(Order, models.CASCADE, related_name="lines")
     woo_id = models.BigIntegerField()
@@ -110,11 +142,14 @@ class CouponLine(models.Model):
 
 
 class Refund(models.Model):
-    """A refund of an order. `amount` is positive. A refund that is gone keeps its row with `deleted_at`."""
+    """A refund of an order. `amount` is positive. A refund that is gone keeps its row with `deleted_at`.
+
+    An order from elsewhere tells only a sum: it has one row, without `woo_id`.
+    """
 
     store = models.ForeignKey("stores.Store", models.CASCADE, related_name="refunds")
     order = models.ForeignKey(Order, models.CASCADE, related_name="refund_rows")
-    woo_id = models.BigIntegerField()
+    woo_id = models.BigIntegerField(null=True, blank=True)
     amount = models.DecimalField(max_digits=15, decimal_places=4)
     reason = models.TextField(blank=True)
     created_gmt = models.DateTimeField(null=True, blank=True)

@@ -1,15 +1,30 @@
 """The shop's customers: guests and accounts are one person by e-mail address."""
 
+from functools import reduce
+from typing import Any
+
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Replace, Right
 
 from postpurchase import clock
 
+# Signs that people write into phone numbers; and of how many digits at the end two spellings of a number agree,
+# whether they begin with +40, 0040 or 0.
+PHONE_SIGNS = " -()./+"
+PHONE_DIGITS = 9
+
+
+def _phone_key() -> Any:
+    bare: Any = F("phone")
+    return Right(reduce(lambda text, sign: Replace(text, Value(sign), Value("")), PHONE_SIGNS, bare), PHONE_DIGITS)
+
 
 class Customer(models.Model):
-    """One person of one shop. Written by `stores.sync.apply` and by erasure.
+    """One person of one shop. Written by `stores.sync.apply`, by `stores.elsewhere.take_in` and by erasure.
 
-    `email_key` is the trimmed, lower-cased address and the identity; `woo_id` the account, where there is one.
+    `email_key` is the trimmed, lower-cased address and the identity; `woo_id` the account, where there is one. Who is
+    known only by the phone number of an order from elsewhere has "phone:<digits>" there and no address.
     The counters are caches over counted orders (paid, not fully refunded, not trashed), refreshed with each order.
     """
 
@@ -20,6 +35,10 @@ class Customer(models.Model):
     first_name = models.CharField(max_length=120, blank=True)
     last_name = models.CharField(max_length=120, blank=True)
     phone = models.CharField(max_length=40, blank=True)
+    # The end of the number without signs, to find a person by it however it is written.
+    phone_key = models.GeneratedField(
+        expression=_phone_key(), output_field=models.CharField(max_length=40), db_persist=True
+    )
     country = models.CharField(max_length=2, blank=True)
     region = models.CharField(max_length=60, blank=True)
     city = models.CharField(max_length=120, blank=True)
@@ -42,6 +61,7 @@ class Customer(models.Model):
             models.Index(fields=["store", "-last_order_at"], name="customer_recent"),
             models.Index(fields=["store", "first_order_at"], name="customer_first"),
             models.Index(fields=["store", "-spent"], name="customer_spent"),
+            models.Index(fields=["store", "phone_key"], condition=~Q(phone=""), name="customer_phone"),
         ]
 
     def __str__(self) -> str:

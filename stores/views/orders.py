@@ -22,6 +22,7 @@ from stores import registries, shipments, words
 from stores.access import CASES_WORK, CUSTOMERS_PII, ORDERS_VIEW, StoreRequest, store_view
 from stores.insights.person import facts
 from stores.models import Order, OrderLine, Shipment, Store
+from stores.models.orders import WOOCOMMERCE
 from stores.resources import OrderResource
 
 # A subquery, because counting by a join would group all orders before the page is cut.
@@ -71,7 +72,8 @@ def shipping_badge(order: Order) -> words.Badge:
 
 
 def _number(order: Order) -> Cell:
-    return Cell(f"#{order.number}", url=reverse("order", args=[order.store.slug, order.pk]))
+    channel = order.channel if order.external_id else ""
+    return Cell(f"#{order.number}", url=reverse("order", args=[order.store.slug, order.pk]), meta=channel)
 
 
 def _customer(order: Order) -> Cell:
@@ -80,6 +82,10 @@ def _customer(order: Order) -> Cell:
 
 def _choices(store: Store) -> list[tuple[str, Any]]:
     return [(status, label) for status, (_state, label, _icon) in words.ORDER_STATUS.items()]
+
+
+def _channels(store: Store) -> list[tuple[str, Any]]:
+    return [(WOOCOMMERCE, "WooCommerce"), *((name, name) for name in store.channels.values_list("name", flat=True))]
 
 
 LISTING = Listing(
@@ -108,6 +114,7 @@ LISTING = Listing(
     search_hint=gettext_lazy("Order number, customer or email"),
     filters=[
         Filter("status", gettext_lazy("Any status"), _choices, "status"),
+        Filter("channel", gettext_lazy("Any channel"), _channels, "channel"),
         listing.period("created_gmt"),
     ],
     tabs=[
@@ -217,7 +224,9 @@ def order(request: StoreRequest, pk: int) -> HttpResponse:
         "may_deliver": CASES_WORK in request.permissions
         and not found.delivered_at
         and found.status not in shipments.OFF,
-        "woo_url": f"{request.store.base_url}/wp-admin/admin.php?page=wc-orders&action=edit&id={found.woo_id}",
+        "woo_url": ""
+        if found.external_id
+        else f"{request.store.base_url}/wp-admin/admin.php?page=wc-orders&action=edit&id={found.woo_id}",
         **timeline_context(registries.order_timeline(found), request.GET.get("kind", "")),
     }
     return render(request, "stores/order.html", context)

@@ -7,7 +7,7 @@ import pytest
 from campaigns import consent, shown
 from campaigns.consent_table import klass
 from campaigns.models import Consent, ConsentEvent, Suppression
-from stores.models import Event
+from stores.models import Customer, Event, Order, Store
 from tests.factories import NOON, make_customer, make_order, make_store
 
 pytestmark = pytest.mark.django_db
@@ -152,3 +152,40 @@ def test_the_customers_page_says_what_may_be_sent_and_how_that_is_known() -> Non
     assert rows["News and offers"] == "Agreed (csv, 2026-11-20)"
     assert rows["Review requests"] == "Refused (page, 2026-11-20)"
     assert rows["Points and rewards"] == "Yes, as a buyer"
+
+
+def _from_elsewhere(store: Store, customer: Customer, contact: str) -> Order:
+    return make_order(
+        store, customer, woo_id=None, channel="market", external_id=f"M-{contact}-{customer.pk}", contact=contact
+    )
+
+
+@pytest.mark.parametrize(
+    ("contact", "purpose", "reason"),
+    [
+        ("none", "order", "buyers of this order's sales channel are not written to"),
+        ("none", "review", "buyers of this order's sales channel are not written to"),
+        ("order_only", "order", ""),
+        ("order_only", "review", "buyers of this order's sales channel are written to about the order only"),
+        ("all", "order", ""),
+        ("all", "review", ""),
+    ],
+)
+def test_the_channel_of_an_order_says_what_its_buyer_may_be_written(contact: str, purpose: str, reason: str) -> None:
+    store = make_store()
+    customer = make_customer(store)
+    order = _from_elsewhere(store, customer, contact)
+    decision = consent.may_send(store, customer, channel="email", purpose=purpose, at=NOON, order=order)
+    assert (decision.allowed, decision.reason) == (not reason, reason)
+
+
+def test_who_bought_on_a_marketplace_only_gets_no_messages_that_are_not_about_an_order() -> None:
+    store = make_store(soft_opt_in_countries=["RO"])
+    customer = make_customer(store, orders_count=1)
+    _from_elsewhere(store, customer, "order_only")
+    for purpose in ("marketing", "review"):
+        decision = consent.may_send(store, customer, channel="email", purpose=purpose, at=NOON)
+        assert decision.reason == "ordered only in sales channels whose buyers are not written to"
+    make_order(store, customer)
+    assert consent.may_send(store, customer, channel="email", purpose="marketing", at=NOON).allowed
+    assert consent.may_send(store, customer, channel="email", purpose="review", at=NOON).allowed
