@@ -94,7 +94,10 @@ class SyncCursor(models.Model):
 
 
 class Quarantined(models.Model):
-    """An object that could not be read. Kept with its reason, shown on the System page, tried again at its next change."""
+    """An object that could not be read. Kept with its reason, shown on the System page, tried again by itself.
+
+    `raw` is what came; with `by_shop` nothing came, because the shop itself fails on this object.
+    """
 
     store = models.ForeignKey("stores.Store", models.CASCADE, related_name="quarantine")
     entity = models.CharField(max_length=20)
@@ -104,6 +107,10 @@ class Quarantined(models.Model):
     first_at = models.DateTimeField(default=clock.now)
     last_at = models.DateTimeField(default=clock.now)
     times = models.PositiveIntegerField(default=1)
+    by_shop = models.BooleanField(default=False)
+    # How often it was asked for again, and when it will be; null when it has no id to ask for.
+    retries = models.PositiveIntegerField(default=0)
+    retry_at = models.DateTimeField(null=True, blank=True)
     solved_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

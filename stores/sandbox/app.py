@@ -72,6 +72,8 @@ class App:
         started = time.perf_counter()
         hit = self.faults.for_request(request)
         response = faults.before(hit, request)
+        kept = faults.from_cache(hit, request, self.store.now) if response is None else None
+        response = kept or response
         if response is None:
             response = self._page(request) if not hit else None
             if response is None:
@@ -79,6 +81,8 @@ class App:
                 if not hit:
                     self._keep_page(request, response)
         response.headers.setdefault("Date", format_datetime(self.store.now, usegmt=True))
+        if kept is None:
+            faults.to_cache(hit, request, response, self.store.now)
         response = faults.after(hit, response)
         if request.method == "HEAD":
             response = replace(response, body=b"")

@@ -6,14 +6,15 @@ import json
 import re
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from .wire import Request, Response
 
 KINDS = (
     *("status", "headers", "prefix", "truncate", "delay", "drop_before", "drop_after_commit", "stale", "short_page"),
-    "empty_list",
+    *("empty_list", "drop_rows", "ignore", "cached", "break_on"),
 )
 
 
@@ -22,7 +23,10 @@ class Fault:
     """`method` and `path` (a regular expression, searched) choose requests; `nth` is the first of them that is hit.
 
     `times` is how many are hit, 0 for all from then on. `options` by kind: status {status, body, headers},
-    headers {headers}, prefix {text, default a BOM}, truncate {bytes, default half}, delay {seconds}.
+    headers {headers}, prefix {text, default a BOM}, truncate {bytes, default half}, delay {seconds},
+    empty_list {totals: true also tells 0}, drop_rows {ids}: rows that may not be shown, taken out after the page was cut,
+    ignore {params}: as of a version that does not know them, cached {seconds, blind: whatever was asked}: a cache in
+    front, with `Age` and an old `Date`, break_on {ids}: status 500 for every answer with one of these objects in whole.
     """
 
     kind: str
@@ -33,6 +37,7 @@ class Fault:
     options: dict[str, Any] = field(default_factory=dict)
     seen: int = 0
     used: int = 0
+    kept: dict[str, tuple[datetime, Response]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_json(cls, given: dict[str, Any]) -> Fault:
@@ -79,7 +84,7 @@ class Faults:
 
     def state(self) -> list[dict[str, Any]]:
         with self._lock:
-            return [dict(vars(fault)) for fault in self._set]
+            return [{k: v for k, v in vars(fault).items() if k != "kept"} for fault in self._set]
 
     def for_request(self, request: Request) -> list[Fault]:
         if not self._set:
@@ -97,6 +102,9 @@ def before(faults: list[Fault], request: Request) -> Response | None:
             return Response(0, drop=True)
         elif fault.kind == "stale":
             request.headers["x-sandbox-stale"] = "1"
+        elif fault.kind == "ignore":
+            for name in fault.options.get("params", []):
+                request.query.pop(name, None)
         elif fault.kind == "status":
             status = int(fault.options.get("status", 500))
             page = (
@@ -124,6 +132,43 @@ def after(faults: list[Fault], response: Response) -> Response:
             response.cut = int(fault.options.get("bytes", len(response.body) // 2))
         elif fault.kind == "empty_list" and response.body[:1] == b"[":
             response.body = b"[]"
+            if fault.options.get("totals"):
+                response.headers |= {"X-WP-Total": "0", "X-WP-TotalPages": "0"}
+        elif fault.kind == "drop_rows" and response.body[:1] == b"[":
+            gone = fault.options.get("ids", [])
+            response.body = json.dumps([row for row in json.loads(response.body) if row.get("id") not in gone]).encode()
+        elif fault.kind == "break_on":
+            _break_on(fault.options.get("ids", []), response)
         elif fault.kind == "short_page" and response.body[:1] == b"[":
             response.body = json.dumps(json.loads(response.body)[:-1]).encode()
     return response
+
+
+def _break_on(ids: list[int], response: Response) -> None:
+    rows = json.loads(response.body) if response.body[:1] in (b"[", b"{") else []
+    # The ids alone cost nothing to tell; it is the whole object that the shop trips over.
+    if any(row.get("id") in ids and "meta_data" in row for row in (rows if isinstance(rows, list) else [rows])):
+        response.status, response.body = 500, b"<!DOCTYPE html><html><body>Error 500</body></html>"
+        response.headers["Content-Type"] = "text/html; charset=UTF-8"
+
+
+def from_cache(faults: list[Fault], request: Request, now: datetime) -> Response | None:
+    """What a cache in front of the store still has of this address."""
+    for fault in faults:
+        kept = fault.kept.get(_address(fault, request)) if fault.kind == "cached" and request.method == "GET" else None
+        if kept and now - kept[0] < timedelta(seconds=float(fault.options.get("seconds", 600))):
+            answer = kept[1]
+            age = str(int((now - kept[0]).total_seconds()))
+            return replace(answer, headers={**answer.headers, "Age": age, "X-Cache": "HIT"})
+    return None
+
+
+def to_cache(faults: list[Fault], request: Request, response: Response, now: datetime) -> None:
+    """What a cache in front of the store takes over from an answer on its way."""
+    for fault in faults:
+        if fault.kind == "cached" and request.method == "GET" and response.status == 200:
+            fault.kept[_address(fault, request)] = (now, replace(response, headers=dict(response.headers)))
+
+
+def _address(fault: Fault, request: Request) -> str:
+    return request.path if fault.options.get("blind") else f"{request.path}?{request.query_string}"

@@ -7,7 +7,7 @@ written in one transaction; a body that cannot be read is put aside with its rea
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -32,6 +32,8 @@ from stores.woo.payloads import (
 )
 from stores.woo.payloads.values import linked_id
 
+# When an object that was put aside is asked for again; the last one repeats.
+RETRIES = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24), timedelta(days=7))
 ENTITIES = ("order", "product", "variation", "category", "customer", "coupon", "review", "refund")
 _MIRRORS: dict[str, type[Any]] = {
     "product": Product,
@@ -123,18 +125,24 @@ _WRITERS: dict[str, Callable[[Store, Any, datetime, bool], int]] = {
 }
 
 
+def quarantine(store: Store, entity: str, woo_id: int | None, reason: str, raw: dict[str, Any] | None) -> None:
+    """Put an object aside with its reason. `raw` None: the shop itself fails on it."""
+    now = clock.now()
+    held = Quarantined.objects.filter(store=store, entity=entity, woo_id=woo_id)
+    if woo_id is None:
+        held = held.filter(reason=reason)
+    retry = now + RETRIES[0] if woo_id else None
+    # What was solved and is broken again begins anew.
+    held.filter(solved_at__isnull=False).update(solved_at=None, retries=0, retry_at=retry)
+    told = {"reason": reason, "last_at": now, "by_shop": raw is None, **({} if raw is None else {"raw": raw})}
+    if not held.update(**told, times=F("times") + 1):
+        Quarantined.objects.create(store=store, entity=entity, woo_id=woo_id, first_at=now, retry_at=retry, **told)
+
+
 def _quarantine(store: Store, entity: str, unread: Sequence[tuple[Any, str]]) -> None:
     for body, reason in unread:
         woo_id = linked_id(body.get("id")) or None if isinstance(body, Mapping) else None
-        kept = storable_object(body)
-        held = Quarantined.objects.filter(store=store, entity=entity, woo_id=woo_id)
-        if woo_id is None:
-            held = held.filter(reason=reason)
-        now = clock.now()
-        if not held.update(reason=reason, raw=kept, last_at=now, times=F("times") + 1, solved_at=None):
-            Quarantined.objects.create(
-                store=store, entity=entity, woo_id=woo_id, reason=reason, raw=kept, first_at=now, last_at=now
-            )
+        quarantine(store, entity, woo_id, reason, storable_object(body))
 
 
 def storable_object(body: Any) -> dict[str, Any]:

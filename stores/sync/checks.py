@@ -47,6 +47,14 @@ def _reachable(store: Store, url: str) -> Check:
             _("Switch off the display of PHP notices: “%(junk)s”") % {"junk": str(junk)[:120]},
             level="warn",
         )
+    if ok and store.capabilities.get("cached"):
+        return Check(
+            _("Shop"),
+            False,
+            _("A cache in front of the shop answers with old data. It is passed by; nothing is lost."),
+            _("Ask the host, or whoever set up the cache, to leave /wp-json/ out of it."),
+            level="warn",
+        )
     words = {
         Store.State.NEW: _("The store is not connected yet."),
         Store.State.CONNECTED: _("The shop answers."),
@@ -61,6 +69,13 @@ def _reachable(store: Store, url: str) -> Check:
 
 
 def _polled(store: Store) -> Check:
+    doubt = (
+        SyncTask.objects.filter(store=store, key__startswith="poll:", error_code__in=["cached", "empty_list"])
+        .order_by("key")
+        .first()
+    )
+    if doubt:
+        return Check(_("Polling"), False, doubt.error, _("Nothing was deleted. It is asked again every five minutes."))
     row = SyncCursor.objects.filter(store=store, entity="order").first()
     task = SyncTask.objects.filter(store=store, key="poll:order").first()
     at = row.polled_at if row else None
@@ -74,6 +89,17 @@ def _polled(store: Store) -> Check:
             "The shop's orders were asked for %(n)s minutes ago.",
             minutes,
         ) % {"n": minutes}
+    blind = [entity for entity in poll.ENTITIES if store.capabilities.get(f"modified_after:{entity}") is False]
+    if fresh and blind:
+        return Check(
+            _("Polling"),
+            False,
+            _("This version of WooCommerce cannot say what changed (%(lists)s).") % {"lists": ", ".join(blind)},
+            _(
+                "New ones come with each poll; changes of old ones within six hours. Update WooCommerce to have them sooner."
+            ),
+            level="warn",
+        )
     return Check(
         _("Polling"),
         fresh,

@@ -1,16 +1,16 @@
 """Fetching one object by its id and handing its present body to the mirror."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
 
 from postpurchase import clock
-from stores.models import Customer, Quarantined, Refund, Store, SyncTask
+from stores.models import Customer, Order, Refund, Store, SyncTask
 from stores.sync import apply, health, tasks
 from stores.woo.client import Client, Page, client_for
-from stores.woo.errors import Missing, Unreachable
+from stores.woo.errors import Invalid, Missing, ToldToWait, Unreachable
 
 PATHS = {
     "order": "orders",
@@ -44,7 +44,7 @@ def fetch(task: SyncTask) -> timedelta | None:
         apply.mark_missing(store, entity, woo_id)
         return None
     if entity == "order":
-        add_fulfilments(store, client, [body])
+        complete(store, client, [body])
     health.answered(store)
     if entity == "customer" and not _is_customer(store, body):
         return None
@@ -69,6 +69,45 @@ def _is_customer(store: Store, body: dict[str, Any]) -> bool:
         or body.get("is_paying_customer") is True
         or Customer.objects.filter(store=store, woo_id=body.get("id")).exists()
     )
+
+
+def complete(store: Store, client: Client, rows: list[dict[str, Any]]) -> None:
+    """Ask for what belongs to these orders and is not in their bodies: accounts not known here yet, and parcels."""
+    _add_accounts(store, client, rows)
+    add_fulfilments(store, client, rows)
+
+
+def complete_news(store: Store, client: Client, rows: list[dict[str, Any]]) -> None:
+    """As `complete`, but for orders that changed since they were read last; the others keep the parcels they had."""
+    known = {
+        woo_id: (modified, parcels)
+        for woo_id, modified, parcels in Order.objects.filter(
+            store=store, woo_id__in=[row.get("id") for row in rows]
+        ).values_list("woo_id", "modified_gmt", "raw__fulfillments")
+    }
+    news = []
+    for row in rows:
+        modified, parcels = known.get(row.get("id") or 0, (None, None))
+        if modified is None or modified != gmt_of(row):
+            news.append(row)
+        elif parcels is not None:
+            row["fulfillments"] = parcels
+    if news:
+        complete(store, client, news)
+
+
+def _add_accounts(store: Store, client: Client, rows: list[dict[str, Any]]) -> None:
+    """The accounts come first: an order that another address was typed into is the account's, not a stranger's."""
+    told = {row["customer_id"] for row in rows if isinstance(row.get("customer_id"), int) and row["customer_id"] > 0}
+    unknown = told - set(Customer.objects.filter(store=store, woo_id__in=told).values_list("woo_id", flat=True))
+    if not unknown:
+        return
+    try:
+        page = client.page("customers", include=sorted(unknown)[:100], role="all", per_page=100)
+    except (Invalid, Missing):
+        return
+    if page.rows:
+        apply.apply(store, "customer", page.rows, fetched_at=page.fetched_at)
 
 
 def add_fulfilments(store: Store, client: Client, rows: list[dict[str, Any]]) -> None:
@@ -116,32 +155,46 @@ def breaks_on_its_content(error: Unreachable) -> bool:
 
 
 def page_by_ones(store: Store, client: Client, entity: str, path: str, **params: Any) -> Page:
-    """A page that fails as a whole, object by object: the good ones; what fails alone is put aside with its reason.
+    """A page that fails as a whole, in halves: the good objects; what fails alone is put aside with its reason.
 
     Raises when not even the list of ids comes: then it is the shop that fails.
     """
     light = client.page(path, **params, _fields="id,date_modified_gmt,date_created_gmt")
-    rows = []
-    for found in light.rows:
+    found = _in_halves(store, client, entity, path, [row["id"] for row in light.rows if row.get("id")], params)
+    rows = [found[row["id"]] for row in light.rows if row.get("id") in found]
+    return replace(light, rows=rows)
+
+
+def _in_halves(
+    store: Store, client: Client, entity: str, path: str, ids: list[int], params: dict[str, Any]
+) -> dict[int, dict[str, Any]]:
+    found: dict[int, dict[str, Any]] = {}
+    kept = {name: value for name, value in params.items() if name in {"status"}}
+    half = max(len(ids) // 2, 1)
+    for some in (ids[:half], ids[half:]):
+        if not some:
+            continue
         try:
-            rows.append(client.get(f"{PATHS[entity]}/{found['id']}"))
+            if len(some) == 1:
+                found[some[0]] = client.get(f"{PATHS[entity]}/{some[0]}")
+            else:
+                page = client.page(path, **kept, include=some, per_page=len(some))
+                found |= {row["id"]: row for row in page.rows if row.get("id") in some}
         except Missing:
             continue
         except Unreachable as error:
-            if not breaks_on_its_content(error):
+            if isinstance(error, ToldToWait) or not breaks_on_its_content(error):
                 raise
-            put_aside(store, entity, found["id"], error.message)
-    return Page(rows, light.total, light.pages, light.fetched_at)
+            if len(some) > 1:
+                found |= _in_halves(store, client, entity, path, some, params)
+            else:
+                put_aside(store, entity, some[0], error.message)
+    return found
 
 
 def put_aside(store: Store, entity: str, woo_id: int, reason: str) -> None:
-    """Note an object that the shop itself cannot give; its next change tries again."""
-    now = clock.now()
-    row, made = Quarantined.objects.get_or_create(
-        store=store, entity=entity, woo_id=woo_id, defaults={"reason": reason, "first_at": now, "last_at": now}
-    )
-    if not made:
-        Quarantined.objects.filter(pk=row.pk).update(reason=reason, last_at=now, times=F("times") + 1, solved_at=None)
+    """Note an object that the shop itself cannot give; it is asked for again on its own."""
+    apply.quarantine(store, entity, woo_id, reason, None)
 
 
 def register() -> None:
@@ -157,3 +210,12 @@ def gmt_of(row: dict[str, object], field: str = "date_modified_gmt") -> datetime
         return datetime.fromisoformat(str(text)).replace(tzinfo=UTC) if text else None
     except ValueError:
         return None
+
+
+def learn(store: Store, **found: Any) -> None:
+    """Keep what the shop turned out to be able to do, or not."""
+    with transaction.atomic():
+        row = Store.objects.select_for_update().only("capabilities").get(pk=store.pk)
+        row.capabilities |= found
+        row.save(update_fields=["capabilities"])
+    store.capabilities = row.capabilities

@@ -9,27 +9,35 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db import transaction
-from django.db.models import F
-
 from postpurchase import clock
-from stores.models import Customer, Store, SyncCursor, SyncTask
+from stores.models import Coupon, Customer, Order, Product, Store, SyncCursor, SyncTask
 from stores.sync import fetch, health, tasks
+from stores.sync import walk as walks
 from stores.sync.fetch import gmt_of
-from stores.woo.client import Client, Page, client_for
-from stores.woo.errors import Invalid, ToldToWait, Unreachable
+from stores.sync.walk import FilterIgnored, Walk, ask, begin, hold_fence, remember, scan, walk_modified
+from stores.woo.errors import Invalid, Missing, ToldToWait, Unreachable
 
-PER_PAGE = 100
 OVERLAP = timedelta(minutes=10)
-SECOND = timedelta(seconds=1)
+WIDE_OVERLAP = timedelta(hours=24)
+WIDE_EVERY = timedelta(hours=24)
+# A poll that is this much late was held up by something; then it looks back as long as that lasted, and an hour more.
+OUTAGE = timedelta(minutes=30)
+AFTER_OUTAGE = timedelta(hours=1)
 # The list of reviews filters by the shop's local time in some versions and by GMT in others.
 REVIEW_OVERLAP = timedelta(hours=26)
+# Reviews are edited and moderated without a trace in any filter.
+REVIEWS_BACK, REVIEWS_BACK_EVERY = timedelta(days=180), timedelta(days=1)
 ORDERS_EVERY = timedelta(minutes=5)
 OTHERS_EVERY = timedelta(minutes=15)
 CATEGORIES_EVERY = timedelta(hours=6)
 TRASH_EVERY = timedelta(hours=1)
-# A shop whose version does not know `modified_after` is read as a whole, but seldom.
+# A shop whose version does not know `modified_after` is read as a whole, but seldom; what is new comes with each poll.
 SCAN_EVERY = timedelta(hours=6)
+NEWEST_PAGES = 5
+# Lists without a filter by change; long ones seldom.
+WEEK = timedelta(days=7)
+MANY_CUSTOMERS = 20_000
+GO_ON = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
@@ -37,70 +45,16 @@ class _Entity:
     path: str
     every: timedelta
     params: dict[str, Any]
+    model: type[Any]
 
 
 ENTITIES = {
-    "order": _Entity("orders", ORDERS_EVERY, {"status": "any"}),
-    "product": _Entity("products", OTHERS_EVERY, {"status": "any"}),
-    "coupon": _Entity("coupons", OTHERS_EVERY, {}),
+    "order": _Entity("orders", ORDERS_EVERY, {"status": "any"}, Order),
+    "product": _Entity("products", OTHERS_EVERY, {"status": "any"}, Product),
+    "coupon": _Entity("coupons", OTHERS_EVERY, {}, Coupon),
 }
 
 REVIEWS: tuple[str, dict[str, Any]] = ("products/reviews", {"status": "all", "orderby": "date_gmt"})
-
-
-@dataclass
-class Walk:
-    """One run over one entity: what it stands on and what it has met."""
-
-    store: Store
-    client: Client
-    entity: str
-    fence: int
-    cursor: datetime | None = None
-    # Nobody has polled this entity before.
-    first: bool = False
-    # The last try of this entity broke on what a page held.
-    by_ones: bool = False
-
-    def __post_init__(self) -> None:
-        self.met: set[tuple[Any, Any]] = set()
-
-    def commit(self, page: Page, *, field: str = "date_modified_gmt", moves: bool = True) -> None:
-        """Write a page's rows that this walk has not met yet, and the cursor with them."""
-        fresh = [row for row in page.rows if (row.get("id"), row.get(field)) not in self.met]
-        self.met |= {(row.get("id"), row.get(field)) for row in fresh}
-        times = [at for row in page.rows if (at := gmt_of(row, field))]
-        newest = max([*times, *([self.cursor] if self.cursor else [])], default=None) if moves else self.cursor
-        with transaction.atomic():
-            hold_fence(self, newest)
-            if fresh:
-                fetch.take_in(self.store, self.entity, fresh, fetched_at=page.fetched_at)
-        self.cursor = newest
-
-
-def hold_fence(walk: Walk, cursor: datetime | None) -> None:
-    """Move the cursor if the fence is still ours; else LeaseLost, which rolls the rows back with it."""
-    kept = SyncCursor.objects.filter(store=walk.store, entity=walk.entity, fence=walk.fence).update(
-        cursor_gmt=cursor, polled_at=clock.now()
-    )
-    if not kept:
-        raise tasks.LeaseLost
-
-
-def begin(store: Store, entity: str) -> Walk:
-    """Start a run: raise the fence, so that whoever ran before can write nothing more."""
-    with transaction.atomic():
-        SyncCursor.objects.get_or_create(store=store, entity=entity)
-        SyncCursor.objects.filter(store=store, entity=entity).update(fence=F("fence") + 1)
-        row = SyncCursor.objects.get(store=store, entity=entity)
-    return Walk(
-        store=store,
-        client=client_for(store),
-        entity=entity,
-        fence=row.fence,
-        cursor=row.cursor_gmt,
-        first=row.polled_at is None and row.cursor_gmt is None,
-    )
 
 
 def _run(task: SyncTask, work: Callable[[Walk, SyncTask], timedelta]) -> timedelta:
@@ -111,23 +65,28 @@ def _run(task: SyncTask, work: Callable[[Walk, SyncTask], timedelta]) -> timedel
     except ToldToWait:
         raise
     except Unreachable as error:
-        # Too much to answer at once, or one row that breaks its page: the next try asks for each on its own.
+        # Too much to answer at once, or one row that breaks its page: the next try asks for parts of it.
         if fetch.breaks_on_its_content(error):
-            _remember(task, stuck=True)
+            remember(task, stuck=True)
         raise
+    finally:
+        _note_oddities(walk)
     if walk.by_ones:
-        _remember(task, stuck=False)
+        remember(task, stuck=False)
     health.answered(task.store)
-    done: dict[str, Any] = {"polled_at": clock.now()}
-    if walk.client.pollution and not task.store.capabilities.get("pollution"):
-        done["capabilities"] = task.store.capabilities | {"pollution": walk.client.pollution}
-    Store.objects.filter(pk=task.store_id).update(**done)
+    Store.objects.filter(pk=task.store_id).update(polled_at=clock.now())
     return again_in
 
 
-def _remember(task: SyncTask, **what: Any) -> None:
-    task.params = task.params | what
-    SyncTask.objects.filter(pk=task.pk).update(params=task.params)
+def _note_oddities(walk: Walk) -> None:
+    """What the merchant should have repaired, though nothing is lost by it."""
+    known, found = walk.store.capabilities, {}
+    if walk.client.pollution and not known.get("pollution"):
+        found["pollution"] = walk.client.pollution
+    if walk.client.cached and not known.get("cached"):
+        found["cached"] = clock.now().isoformat()
+    if found:
+        fetch.learn(walk.store, **found)
 
 
 def poll_modified(task: SyncTask) -> timedelta:
@@ -137,16 +96,79 @@ def poll_modified(task: SyncTask) -> timedelta:
 
 def _modified(walk: Walk, task: SyncTask) -> timedelta:
     entity = ENTITIES[walk.entity]
-    if walk.store.capabilities.get(f"modified_after:{walk.entity}") is False:
-        scan(walk, entity.path, **entity.params)
-        return SCAN_EVERY
+    can = f"modified_after:{walk.entity}"
+    if walk.store.capabilities.get(can) is False:
+        return _without_filter(walk, task)
     if walk.first and _note_start(walk):
+        remember(task, wide_at=clock.now().isoformat())
         return entity.every
-    bound = walk.cursor - OVERLAP if walk.cursor else datetime.fromtimestamp(0, tz=UTC)
-    walk_modified(walk, entity.path, bound, **entity.params)
+    wide = _is_wide(task)
+    bound = walk.cursor - _overlap(walk, entity, wide=wide) if walk.cursor else datetime.fromtimestamp(0, tz=UTC)
+    try:
+        if not walk_modified(walk, entity.path, bound, **entity.params):
+            _believe_nothing(walk, entity, bound)
+    except FilterIgnored:
+        fetch.learn(walk.store, **{can: False})
+    except Invalid as error:
+        if error.code != "rest_invalid_param":
+            raise
+        fetch.learn(walk.store, **{can: False})
+    if walk.store.capabilities.get(can) is False:
+        return _without_filter(walk, task)
+    if wide:
+        remember(task, wide_at=clock.now().isoformat())
     if walk.entity == "order":
         _trash(walk, task)
     return entity.every
+
+
+def _is_wide(task: SyncTask) -> bool:
+    last = task.params.get("wide_at")
+    return last is None or clock.now() - datetime.fromisoformat(last) >= WIDE_EVERY
+
+
+def _overlap(walk: Walk, entity: _Entity, *, wide: bool) -> timedelta:
+    """How far before the cursor to begin: transactions of the shop end later than the times that they write."""
+    found = WIDE_OVERLAP if wide else OVERLAP
+    away = clock.now() - walk.polled_at - entity.every if walk.polled_at else timedelta(0)
+    return max(found, away + AFTER_OUTAGE) if away > OUTAGE else found
+
+
+def _believe_nothing(walk: Walk, entity: _Entity, bound: datetime) -> None:
+    """The row at the cursor should have been there. Look whether it left the list, or whether the list is not to be believed.
+
+    NoNews when a full shop says that it has nothing, FilterIgnored when the list has newer rows than it gave.
+    """
+    if walk.cursor:
+        newest = ask(walk, entity.path, **entity.params, orderby="modified", order="desc", per_page=1)
+        at = gmt_of(newest.rows[0]) if newest.rows else None
+        if at is not None and at > bound:
+            # Changed between the two questions, or left out by a filter that is read as another time than GMT.
+            if not walk_modified(walk, entity.path, bound, **entity.params):
+                raise FilterIgnored
+            return
+        if not newest.rows and _still_there(walk, entity):
+            raise tasks.NoNews(
+                "The shop says that its list is empty, though objects of it still answer. Nothing was deleted here; "
+                "it is asked again in a few minutes. If this stays, ask the host what answers in the shop's place.",
+                code="empty_list",
+            )
+    hold_fence(walk, walk.cursor)
+
+
+def _still_there(walk: Walk, entity: _Entity) -> bool:
+    """Whether the newest object that the mirror holds still answers in the shop by its id."""
+    rows = entity.model.objects.filter(store=walk.store)
+    rows = rows.exclude(state=Coupon.State.GONE) if entity.model is Coupon else rows.filter(deleted_at=None)
+    if entity.model is Product:
+        rows = rows.filter(parent=None)
+    woo_id = rows.exclude(woo_id=None).order_by("-woo_id").values_list("woo_id", flat=True).first()
+    if woo_id is None:
+        return False
+    try:
+        return bool(walk.client.get(f"{entity.path}/{woo_id}").get("status") != "trash")
+    except Missing:
+        return False
 
 
 def note_starts(store: Store) -> None:
@@ -158,79 +180,34 @@ def note_starts(store: Store) -> None:
 
 
 def _note_start(walk: Walk) -> bool:
-    """Put the cursor at the newest row, without taking it in; False when the list is empty."""
+    """Put the cursor at the newest row, without taking it in; False when the list is empty or cannot be sorted so."""
     if walk.entity == "review":
         path, params, field = *REVIEWS, "date_created_gmt"
     else:
         entity = ENTITIES[walk.entity]
         path, params, field = entity.path, {**entity.params, "orderby": "modified"}, "date_modified_gmt"
-    newest = walk.client.page(path, **params, order="desc", per_page=1)
+    try:
+        newest = ask(walk, path, **params, order="desc", per_page=1)
+    except Invalid as error:
+        if error.code != "rest_invalid_param":
+            raise
+        fetch.learn(walk.store, **{f"modified_after:{walk.entity}": False})
+        return False
     hold_fence(walk, gmt_of(newest.rows[0], field) if newest.rows else None)
     return bool(newest.rows)
 
 
-def walk_modified(walk: Walk, path: str, bound: datetime, **params: Any) -> None:
-    """Read and commit all rows modified after `bound`, oldest first, without offsets that drift under changes.
-
-    Always the first page after a bound that moves up to the last row's second. A second with more rows than a page is
-    read on its own, from its last page to its first, because rows can only leave it.
-    """
-    number, pages = 1, None
-    while True:
-        page = _page(walk, path, bound, number, **params)
-        if number == 1:
-            pages = page.pages
-        if pages and number < pages and len(page.rows) < PER_PAGE:
-            # Short though more follows: rows that may not be shown are dropped after the cut; asked once more to be sure.
-            page = _page(walk, path, bound, number, **params)
-        _must_be_newer(walk, page, bound)
-        if walk.entity == "order":
-            fetch.add_fulfilments(walk.store, walk.client, page.rows)
-        walk.commit(page)
-        if not (number < pages if pages is not None else len(page.rows) >= PER_PAGE):
-            return
-        times = [at for row in page.rows if (at := gmt_of(row))]
-        if not times:
-            number += 1
-        elif max(times) - SECOND > bound:
-            bound, number = max(times) - SECOND, 1
-        else:
-            _walk_second(walk, path, max(times), **params)
-            bound, number = max(times), 1
-
-
-def _page(walk: Walk, path: str, bound: datetime, number: int, **params: Any) -> Page:
-    asked = {
-        **params,
-        "modified_after": bound,
-        "dates_are_gmt": True,
-        "orderby": "modified",
-        "order": "asc",
-        "per_page": PER_PAGE,
-        "page": number,
-    }
-    if walk.by_ones:
-        return fetch.page_by_ones(walk.store, walk.client, walk.entity, path, **asked)
-    return walk.client.page(path, **asked)
-
-
-def _walk_second(walk: Walk, path: str, second: datetime, **params: Any) -> None:
-    first = _page(walk, path, second - SECOND, 1, modified_before=second + SECOND, **params)
-    for number in range(first.pages or 1, 0, -1):
-        page = _page(walk, path, second - SECOND, number, modified_before=second + SECOND, **params)
-        walk.commit(page)
-
-
-def _must_be_newer(walk: Walk, page: Page, bound: datetime) -> None:
-    """A row from before the bound tells that the shop does not know the filter and answered with everything."""
-    times = [at for row in page.rows if (at := gmt_of(row))]
-    if times and min(times) <= bound:
-        known = walk.store.capabilities | {f"modified_after:{walk.entity}": False}
-        Store.objects.filter(pk=walk.store.pk).update(capabilities=known)
-        raise Invalid(
-            "This version of WooCommerce cannot say what changed; the whole list is read every few hours instead.",
-            code="no_modified_after",
-        )
+def _without_filter(walk: Walk, task: SyncTask) -> timedelta:
+    """A shop that cannot say what changed: the newest with each poll, the whole list every few hours."""
+    entity = ENTITIES[walk.entity]
+    for number in range(1, NEWEST_PAGES + 1):
+        page = ask(walk, entity.path, **entity.params, orderby="date", order="desc", page=number)
+        ids = [row.get("id") for row in page.rows]
+        known = entity.model.objects.filter(store=walk.store, woo_id__in=ids).exists()
+        walk.commit(page, moves=False)
+        if known or len(page.rows) < walks.PER_PAGE or not walk.store.backfilled_at:
+            break
+    return GO_ON if scan(walk, task, entity.path, SCAN_EVERY, **entity.params) else entity.every
 
 
 def _trash(walk: Walk, task: SyncTask) -> None:
@@ -239,40 +216,33 @@ def _trash(walk: Walk, task: SyncTask) -> None:
     if last and clock.now() - datetime.fromisoformat(last) < TRASH_EVERY:
         return
     since = (datetime.fromisoformat(last) - OVERLAP if last else clock.now()) - timedelta(days=1)
-    page = walk.client.page(
-        "orders", status="trash", modified_after=since, dates_are_gmt=True, per_page=PER_PAGE, orderby="modified"
-    )
-    walk.commit(page, moves=False)
-    _remember(task, trash_at=clock.now().isoformat())
-
-
-def scan(walk: Walk, path: str, **params: Any) -> None:
-    """Read a whole list in the order of ids."""
-    number = 1
-    while True:
-        page = walk.client.page(path, **params, orderby="id", order="asc", per_page=PER_PAGE, page=number)
-        walk.commit(page, moves=False)
-        if len(page.rows) < PER_PAGE and (page.pages is None or number >= page.pages):
-            return
-        number += 1
+    walk_modified(walk, "orders", since, moves=False, status="trash")
+    remember(task, trash_at=clock.now().isoformat())
 
 
 def poll_customers(task: SyncTask) -> timedelta:
-    """Customers have no filter by change: the newest, until one is known here."""
+    """Customers have no filter by change: the newest until one is known here, and all of them now and then."""
     return _run(task, _customers)
 
 
 def _customers(walk: Walk, task: SyncTask) -> timedelta:
     number = 1
     while True:
-        page = walk.client.page("customers", orderby="registered_date", order="desc", per_page=PER_PAGE, page=number)
+        page = ask(walk, "customers", orderby="registered_date", order="desc", page=number)
         ids = [row.get("id") for row in page.rows]
         known = set(Customer.objects.filter(store=walk.store, woo_id__in=ids).values_list("woo_id", flat=True))
         walk.commit(page, moves=False)
         # Before the backfill nobody is known, and the past is its work.
-        if known or len(page.rows) < PER_PAGE or not walk.store.backfilled_at:
+        if not walk.store.backfilled_at:
             return OTHERS_EVERY
+        if known or len(page.rows) < walks.PER_PAGE:
+            break
         number += 1
+    if "scanned_at" not in task.params:
+        # The backfill has just read all.
+        remember(task, scanned_at=walk.store.backfilled_at.isoformat())
+    many = Customer.objects.filter(store=walk.store, woo_id__isnull=False).count() > MANY_CUSTOMERS
+    return GO_ON if scan(walk, task, "customers", WEEK if many else WIDE_EVERY) else OTHERS_EVERY
 
 
 def poll_reviews(task: SyncTask) -> timedelta:
@@ -281,16 +251,31 @@ def poll_reviews(task: SyncTask) -> timedelta:
 
 
 def _reviews(walk: Walk, task: SyncTask) -> timedelta:
-    path, params = REVIEWS
     if walk.first and _note_start(walk):
         return OTHERS_EVERY
+    back = task.params.get("back_at")
+    deep = walk.cursor is not None and (
+        back is None or clock.now() - datetime.fromisoformat(back) >= REVIEWS_BACK_EVERY
+    )
+    _reviews_since(walk, walk.cursor - (REVIEWS_BACK if deep else REVIEW_OVERLAP) if walk.cursor else None)
+    if deep:
+        remember(task, back_at=clock.now().isoformat())
+    if not walk.store.backfilled_at:
+        return OTHERS_EVERY
+    if "scanned_at" not in task.params:
+        remember(task, scanned_at=walk.store.backfilled_at.isoformat())
+    path, params = REVIEWS
+    return GO_ON if scan(walk, task, path, WEEK, status=params["status"]) else OTHERS_EVERY
+
+
+def _reviews_since(walk: Walk, after: datetime | None) -> None:
+    path, params = REVIEWS
     number = 1
-    after = walk.cursor - REVIEW_OVERLAP if walk.cursor else None
     while True:
-        page = walk.client.page(path, **params, after=after, order="asc", per_page=PER_PAGE, page=number)
-        walk.commit(page, field="date_created_gmt")
-        if len(page.rows) < PER_PAGE:
-            return OTHERS_EVERY
+        page = ask(walk, path, **params, after=after, order="asc", page=number)
+        walk.commit(page, times="date_created_gmt")
+        if not (number < page.pages if page.pages is not None else len(page.rows) >= walks.PER_PAGE):
+            return
         number += 1
 
 
@@ -300,8 +285,7 @@ def poll_categories(task: SyncTask) -> timedelta:
 
 
 def _categories(walk: Walk, task: SyncTask) -> timedelta:
-    scan(walk, "products/categories")
-    return CATEGORIES_EVERY
+    return GO_ON if scan(walk, task, "products/categories", timedelta(0)) else CATEGORIES_EVERY
 
 
 def register() -> None:

@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=300)
 # A shop that changes one object twenty times a second is asked for it this often at most.
 BETWEEN_FETCHES = timedelta(seconds=10)
+# After an answer that is not to be believed.
+ASK_AGAIN = timedelta(minutes=5)
 
 Runner = Callable[[SyncTask], timedelta | None]
 _fetchers: dict[str, Runner] = {}
@@ -146,6 +148,9 @@ def _run(task: SyncTask) -> None:
             SyncTask.objects.filter(pk=task.pk).update(error=error.message, error_code=error.code or "refused")
         else:
             due.give_up(task, error.message, code=error.code)
+    except NoNews as found:
+        due.postpone(task, clock.now() + ASK_AGAIN)
+        SyncTask.objects.filter(pk=task.pk).update(error=found.message, error_code=found.code)
     except LeaseLost:
         log.warning(
             "task %s of store %s was overtaken by another worker; its rows were rolled back", task.key, store.pk
@@ -189,3 +194,14 @@ def _end(task: SyncTask, again_in: timedelta | None) -> None:
 
 class LeaseLost(Exception):
     """Another worker has taken this entity over; what this one read must not be written."""
+
+
+class NoNews(Exception):
+    """The shop answered with what is not to be believed. Nothing is written, the cursor stays, a person is told.
+
+    `message` is for the merchant; `code` is `cached` or `empty_list`.
+    """
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.message, self.code = message, code

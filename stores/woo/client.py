@@ -5,6 +5,7 @@ No retry in here but the one immediate repeat of a GET on a dead kept-alive conn
 
 import json
 import os
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from woocommerce import API
 
 from postpurchase import clock, http
 from stores.models import Store
-from stores.woo import decode
+from stores.woo import decode, freshness
 from stores.woo.errors import KeysRefused, Missing, Unreachable
 
 MAX_SINGLE = 8 * 1024 * 1024
@@ -35,6 +36,10 @@ class Page:
     total: int | None
     pages: int | None
     fetched_at: datetime
+    # When the shop says that it answered, by its own clock.
+    told_at: datetime | None = None
+    # A cache answered in spite of all: what is new may be missing.
+    stale: bool = False
 
 
 class _Signer(API):
@@ -95,14 +100,17 @@ def gmt(at: datetime) -> str:
 class Client:
     """Calls to one shop. Every failure is a `stores.woo.errors.WooError`; none holds a key or an address with keys.
 
-    `pollution` is what stood around the JSON of the last polluted answer, "" when there was none.
+    `pollution` is what stood around the JSON of the last polluted answer, "" when there was none. `cached` is set once
+    a cache answered instead of the shop; from then on each GET carries a parameter that no cache has seen.
     """
 
     def __init__(self, base_url: str, *, key: str, secret: str, mode: str = "basic", ca: str = "") -> None:
         self.base_url = base_url.rstrip("/")
         self.pollution = ""
+        self.cached = False
         self.calls = 0
         self._reads = False
+        self._freshness = freshness.Freshness()
         self._signer = _Signer(self.base_url, key, secret, mode=mode, ca=ca)
 
     def __repr__(self) -> str:
@@ -110,7 +118,7 @@ class Client:
 
     def get(self, path: str, **params: Any) -> Any:
         """One object (dict) or a short list. A path that ends in an id must bring the object of that id."""
-        value, _ = self._call("GET", path, None, params)
+        value, _, _ = self._call("GET", path, None, params)
         last = path.rstrip("/").rpartition("/")[2]
         if last.isdecimal() and (not isinstance(value, dict) or str(value.get("id", last)) != last):
             raise _misshapen()
@@ -121,10 +129,11 @@ class Client:
     def page(self, path: str, **params: Any) -> Page:
         """One page of a list: its rows and the totals told."""
         begun = clock.now()
-        value, headers = self._call("GET", path, None, params)
+        value, headers, stale = self._call("GET", path, None, params)
         if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
             raise _misshapen()
-        return Page(value, _number(headers, "X-WP-Total"), _number(headers, "X-WP-TotalPages"), begun)
+        told = freshness.told_at(headers)
+        return Page(value, _number(headers, "X-WP-Total"), _number(headers, "X-WP-TotalPages"), begun, told, stale)
 
     def fulfilments(self, order_id: int) -> list[dict[str, Any]] | None:
         """Parcels that the shop keeps of an order; None while that feature is off there: the address is then missing."""
@@ -153,26 +162,58 @@ class Client:
 
     def _call(
         self, method: str, path: str, body: dict[str, Any] | None, params: dict[str, Any]
-    ) -> tuple[Any, Mapping[str, str]]:
+    ) -> tuple[Any, Mapping[str, str], bool]:
         asked = {name: _told(value) for name, value in params.items() if value is not None}
         single = method != "GET" or path.rstrip("/").rpartition("/")[2].isdecimal()
+        limit = MAX_SINGLE if single else http.MAX_BYTES
+        answer, stale = (
+            self._fresh(path, asked, limit)
+            if method == "GET"
+            else (self._send(method, path, body, asked, limit), False)
+        )
+        value, junk = decode.read(answer, method=method, key_reads=self._reads)
+        if junk:
+            self.pollution = junk
+        if method == "GET":
+            self._reads = True
+        return value, answer.headers, stale
+
+    def _fresh(self, path: str, asked: dict[str, str], limit: int) -> tuple[http.Answer, bool]:
+        """The shop's own answer, not a cache's: a stale one is asked for again by an address that no cache knows.
+
+        The second value says that the answer is an old one nevertheless.
+        """
+        answer = self._send("GET", path, None, asked | _unseen() if self.cached else asked, limit)
+        stale = self._freshness.is_stale(answer.headers)
+        if stale and not self.cached:
+            answer = self._send("GET", path, None, asked | _unseen(), limit)
+            stale = self._freshness.is_stale(answer.headers)
+            by_clock = stale and freshness.age(answer.headers) < freshness.OLD
+            self.cached = not by_clock
+            if by_clock:
+                # No cache says that it answered: the shop's clock was set back, or stands.
+                self._freshness.start_anew()
+            stale = stale and not by_clock
+        return answer, stale
+
+    def _send(
+        self, method: str, path: str, body: dict[str, Any] | None, asked: dict[str, str], limit: int
+    ) -> http.Answer:
         self.calls += 1
         try:
-            answer = self._signer._API__request(
-                method, path.strip("/"), body, asked, max_bytes=MAX_SINGLE if single else http.MAX_BYTES
-            )
+            answer: http.Answer = self._signer._API__request(method, path.strip("/"), body, asked, max_bytes=limit)
         except http.NoAnswer as error:
             raise Unreachable(f"{error} Nothing was lost; it is tried again by itself.", code=error.kind) from None
         except UnicodeEncodeError:
             raise KeysRefused(
                 "The keys hold signs that no WooCommerce key has. Copy them once more.", code="keys_refused"
             ) from None
-        value, junk = decode.read(answer, method=method, key_reads=self._reads)
-        if junk:
-            self.pollution = junk
-        if method == "GET":
-            self._reads = True
-        return value, answer.headers
+        return answer
+
+
+def _unseen() -> dict[str, str]:
+    """A parameter that WordPress does not read, with a value that was never asked for."""
+    return {"_": secrets.token_hex(8)}
 
 
 def _misshapen() -> Unreachable:
@@ -200,9 +241,11 @@ def client_for(store: Store) -> Client:
     marks = (os.getpid(), root_of(store), store.consumer_key, store.consumer_secret, store.auth_mode, store.ca_file)
     kept = _clients.get(store.pk)
     if kept and kept[0] == marks:
-        return kept[1]
-    made = Client(
-        root_of(store), key=store.consumer_key, secret=store.consumer_secret, mode=store.auth_mode, ca=store.ca_file
-    )
-    _clients[store.pk] = (marks, made)
-    return made
+        found = kept[1]
+    else:
+        found = Client(
+            root_of(store), key=store.consumer_key, secret=store.consumer_secret, mode=store.auth_mode, ca=store.ca_file
+        )
+        _clients[store.pk] = (marks, found)
+    found.cached = found.cached or bool(store.capabilities.get("cached"))
+    return found
