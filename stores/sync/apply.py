@@ -77,7 +77,7 @@ def apply(
         changed = _WRITERS[entity](store, list(read.values()), fetched_at, historic) if read else 0
         _quarantine(store, entity, unread)
         if read:
-            _solved(store, entity, read)
+            solved(store, entity, read)
     return ApplyResult(changed, len(read) - changed, len(unread))
 
 
@@ -151,7 +151,8 @@ def storable_object(body: Any) -> dict[str, Any]:
     return found
 
 
-def _solved(store: Store, entity: str, ids: Iterable[int]) -> None:
+def solved(store: Store, entity: str, ids: Iterable[int]) -> None:
+    """These objects could be read, or are not in the shop any more: nothing of them is put aside."""
     Quarantined.objects.filter(store=store, entity=entity, woo_id__in=list(ids), solved_at__isnull=True).update(
         solved_at=clock.now()
     )

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from postpurchase import clock
-from stores.models import Customer, Order, Refund, Store, SyncTask
+from stores.models import Customer, Order, Quarantined, Refund, Store, SyncTask
 from stores.sync import apply, health, tasks
 from stores.woo.client import Client, Page, client_for
 from stores.woo.errors import Invalid, Missing, ToldToWait, Unreachable
@@ -20,6 +20,8 @@ PATHS = {
     "review": "products/reviews",
     "category": "products/categories",
 }
+RETRIED_AT_ONCE = 100
+RETRY_LOOKS = timedelta(minutes=15)
 VARIABLE = frozenset({"variable", "variable-subscription"})
 
 
@@ -42,6 +44,14 @@ def fetch(task: SyncTask) -> timedelta | None:
     except Missing:
         health.answered(store)
         apply.mark_missing(store, entity, woo_id)
+        apply.solved(store, entity, [woo_id])
+        return None
+    except Unreachable as error:
+        held = Quarantined.objects.filter(store=store, entity=entity, woo_id=woo_id, solved_at=None, by_shop=True)
+        if isinstance(error, ToldToWait) or not breaks_on_its_content(error) or not held.exists():
+            raise
+        # It is known to fail; the plan of the quarantine says when it is tried again.
+        put_aside(store, entity, woo_id, error.message)
         return None
     if entity == "order":
         complete(store, client, [body])
@@ -197,10 +207,34 @@ def put_aside(store: Store, entity: str, woo_id: int, reason: str) -> None:
     apply.quarantine(store, entity, woo_id, reason, None)
 
 
+def retry_put_aside(task: SyncTask) -> timedelta:
+    """Ask again for what was put aside, where its time has come."""
+    now = clock.now()
+    held = Quarantined.objects.filter(store=task.store, solved_at=None, retry_at__lte=now)
+    wanted = []
+    for row in held.order_by("retry_at")[:RETRIED_AT_ONCE]:
+        wanted.append(_whereabouts(row))
+        Quarantined.objects.filter(pk=row.pk).update(
+            retries=row.retries + 1, retry_at=now + apply.RETRIES[min(row.retries + 1, len(apply.RETRIES) - 1)]
+        )
+    tasks.arm(task.store, [(entity, woo_id) for entity, woo_id in wanted if woo_id])
+    return RETRY_LOOKS
+
+
+def _whereabouts(row: Quarantined) -> tuple[str, int | None]:
+    """What to fetch to see an object again: some are only found with the one that they belong to."""
+    lists = {"refund": "refund", "variation": "variations"}
+    if row.entity not in lists:
+        return row.entity, row.woo_id
+    parent = row.raw.get("parent_id")
+    return lists[row.entity], parent if isinstance(parent, int) else None
+
+
 def register() -> None:
     """Hook the fetchers in; called from `AppConfig.ready()`."""
     for entity in [*PATHS, "refund", "variations"]:
         tasks.register_fetch(entity, fetch)
+    tasks.register_poll("quarantine", retry_put_aside)
 
 
 def gmt_of(row: dict[str, object], field: str = "date_modified_gmt") -> datetime | None:

@@ -3,6 +3,7 @@
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -133,7 +134,16 @@ DELIVERIES = Listing(
 
 
 def _quarantine_rows(store: Store) -> QuerySet[Quarantined]:
-    return store.quarantine.defer("raw")
+    return store.quarantine.select_related("store").defer("raw")
+
+
+def _quarantine_state(one: Quarantined) -> Cell:
+    if one.solved_at:
+        return Cell(badge=("ok", _("Solved")))
+    if one.retry_at is None:
+        return Cell(badge=("warn", _("Waits for a change")))
+    when = date_format(one.retry_at.astimezone(one.store.tz), "SHORT_DATETIME_FORMAT")
+    return Cell(badge=("warn", _("Kept aside")), meta=_("asked for again at %(when)s") % {"when": when})
 
 
 def _times(one: Quarantined) -> Cell:
@@ -144,7 +154,7 @@ QUARANTINE = Listing(
     name="quarantine",
     title=gettext_lazy("Could not be read"),
     lede=gettext_lazy(
-        "Objects of your store that are not as they should be. Each is kept, and tried again when it changes there."
+        "Objects of your store that are not as they should be. Each is kept, and asked for again: after an hour, six hours, a day, then weekly."
     ),
     rows=_quarantine_rows,
     columns=[
@@ -153,7 +163,7 @@ QUARANTINE = Listing(
         Column(
             "state",
             gettext_lazy("State"),
-            lambda one: Cell(badge=("ok", _("Solved")) if one.solved_at else ("warn", _("Waits for a change"))),
+            _quarantine_state,
         ),
         Column("at", gettext_lazy("Last seen"), _times, sort="last_at", number=True),
     ],
