@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from postpurchase import clock
-from stores.models import Counter, IdempotencyKey
+from stores.models import ConnectAttempt, Counter, IdempotencyKey
 
 IDEMPOTENCY_KEPT = timedelta(hours=24)
 FAILED_TASKS_KEPT = timedelta(days=7)
@@ -11,11 +11,12 @@ AT_ONCE = 1000
 
 
 def tidy() -> int:
-    """Delete counters whose window is over, old answers to repeated POSTs, old failed wake-ups; how many rows went."""
+    """Delete counters and approvals whose time is over, old answers to repeated POSTs and failed wake-ups; how many."""
     from django_q.models import Task
 
     now = clock.now()
     old = [
+        ConnectAttempt.objects.filter(expires_at__lt=now),
         Counter.objects.filter(ends_at__lt=now),
         IdempotencyKey.objects.filter(at__lt=now - IDEMPOTENCY_KEPT),
         Task.objects.filter(stopped__lt=now - FAILED_TASKS_KEPT),

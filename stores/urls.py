@@ -3,7 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from stores.api import CouponViewSet, CustomerViewSet, HealthViewSet, OrderViewSet
-from stores.views import connect, coupons, customers, developers, jobs, orders, retention, system, webhooks
+from stores.views import approve, connect, coupons, customers, developers, jobs, orders, retention, system, webhooks
 
 dashboard: list[URLPattern | URLResolver] = [
     path("orders/", orders.orders, name="orders"),
@@ -14,6 +14,7 @@ dashboard: list[URLPattern | URLResolver] = [
     path("coupons/", coupons.coupons, name="coupons"),
     path("insights/retention/", retention.retention, name="retention"),
     path("connect/", connect.again, name="connect"),
+    path("connect/result/", connect.result, name="connect-result"),
     path("settings/system/", system.system, name="system"),
     path("settings/system/audit/", system.audit_log, name="audit"),
     path("settings/system/deliveries/", system.deliveries, name="deliveries"),
@@ -25,6 +26,9 @@ dashboard: list[URLPattern | URLResolver] = [
 ]
 public: list[URLPattern | URLResolver] = [
     path("setup/connect/", connect.first, name="connect-first"),
+    path("setup/connect/callback/", approve.callback, name="connect-callback"),
+    path("setup/connect/return/", approve.come_back, name="connect-return"),
+    path("setup/connect/<int:pk>/", approve.attempt, name="connect-attempt"),
     path("hooks/woo/<str:token>/", webhooks.woo, name="woo-hook"),
 ]
 api: list[tuple[str, type, str]] = [

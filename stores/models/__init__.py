@@ -2,6 +2,7 @@
 
 from stores.models.audit import ApiKey, AuditEvent, Counter, Heartbeat, IdempotencyKey
 from stores.models.catalog import Category, Product, StoreReview
+from stores.models.connecting import ConnectAttempt
 from stores.models.coupons import Coupon
 from stores.models.elsewhere import Channel, OrderFile
 from stores.models.events import Event, EventDelivery
@@ -19,6 +20,7 @@ __all__ = [
     "AuditEvent",
     "Category",
     "Channel",
+    "ConnectAttempt",
     "Counter",
     "Coupon",
     "CouponLine",

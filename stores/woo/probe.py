@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import urljoin
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.utils.translation import gettext as _
 
 from postpurchase import clock, http
+from stores import selftest
 from stores.woo import address, decode
 from stores.woo.client import USER_AGENT, Client
 from stores.woo.errors import Blocked, Invalid, KeysRefused, ReadOnlyKeys, Unreachable, WooError
@@ -55,6 +55,9 @@ class Found:
     now: datetime | None = None
 
 
+_Check = tuple[str, str, Callable[[], tuple[str, str, str]]]
+
+
 class _Stop(Exception):
     """A step failed so that no further one makes sense."""
 
@@ -75,17 +78,35 @@ class Probe:
 
     def steps(self) -> Iterator[Step]:
         """Run the checks one after the other. BusinessError `bad_address` when what was pasted is no address."""
+        yield from self._run(
+            [
+                *self._without_keys(),
+                ("read", _("Keys may read"), self._read),
+                ("settings", _("Settings of the shop"), self._settings),
+                ("write", _("Keys may write"), self._write),
+                ("address", _("Our own address"), self._address),
+            ]
+        )
+
+    def site(self) -> Iterator[Step]:
+        """Only the checks that need no keys, as before asking for approval."""
+        yield from self._run([*self._without_keys(), ("address", _("Our own address"), self._address)])
+
+    @property
+    def root(self) -> str:
+        """What the shop's addresses begin with, once it was found."""
+        return self.found.base_url + ("/index.php" if self.found.index_php else "")
+
+    def _without_keys(self) -> list[_Check]:
         bases = address.candidates(self.pasted)
-        checks: list[tuple[str, str, Callable[[], tuple[str, str, str]]]] = [
+        return [
             ("reachable", _("Shop answers"), lambda: self._reachable(bases)),
             ("https", _("HTTPS"), self._https),
             ("wordpress", _("WordPress and its REST API"), self._wordpress),
             ("woocommerce", _("WooCommerce"), self._woocommerce),
-            ("read", _("Keys may read"), self._read),
-            ("settings", _("Settings of the shop"), self._settings),
-            ("write", _("Keys may write"), self._write),
-            ("address", _("Our own address"), self._address),
         ]
+
+    def _run(self, checks: list[_Check]) -> Iterator[Step]:
         for name, label, check in checks:
             try:
                 text, fix, code = check()
@@ -222,10 +243,9 @@ class Probe:
 
     def _read(self) -> tuple[str, str, str]:
         secure = self.found.base_url.startswith("https://")
-        root = self.found.base_url + ("/index.php" if self.found.index_php else "")
         first: KeysRefused | None = None
         for mode in ("basic", "query", "oauth") if secure else ("oauth",):
-            client = Client(root, key=self.key, secret=self.secret, mode=mode, ca=self.ca)
+            client = Client(self.root, key=self.key, secret=self.secret, mode=mode, ca=self.ca)
             try:
                 client.page("orders", per_page=1)
             except KeysRefused as error:
@@ -360,29 +380,11 @@ class Probe:
 
     def _address(self) -> tuple[str, str, str]:
         """Whether the shop can call us: only then are webhooks worth having. Polling works in any case."""
-        ours = settings.PUBLIC_URL
-        slow = _("Until then the shop is asked every five minutes.")
-        try:
-            answer = http.call(self._session, "GET", f"{ours}/healthz", max_bytes=65536, seconds=5)
-        except http.NoAnswer:
-            local = any(name in ours for name in ("://127.", "://localhost", "://[::1]", "://testserver"))
-            self.found.webhooks = not local or any(
-                name in self.found.base_url for name in ("://127.", "://localhost", "://[::1]")
-            )
-            return (
-                _("This program could not reach itself at %(url)s. ") % {"url": ours} + slow,
-                _("Set PUBLIC_URL to the address at which the shop can reach this program."),
-                "address_unreachable",
-            )
-        if 300 <= answer.status < 400:
-            self.found.webhooks = False
-            return (
-                _("The address %(url)s leads elsewhere, and the shop would take that for an arrival. ") % {"url": ours}
-                + slow,
-                _("Set PUBLIC_URL to the address without a redirect, with https where the site has it."),
-                "address_redirects",
-            )
-        return ("", "", "")
+        fault = selftest.own_address()
+        self.found.webhooks = selftest.reachable_for(self.found.base_url, fault)
+        if fault is None:
+            return ("", "", "")
+        return (fault.text + " " + _("Until then the shop is asked every five minutes."), fault.fix, fault.code)
 
     def _connected(self) -> Client:
         assert self.client is not None

@@ -380,9 +380,9 @@ def test_the_first_store_is_connected_on_its_page_and_shows_its_job() -> None:
         )
         store = Store.objects.get()
         job = Job.objects.get()
-        assert (answer.status_code, answer["Location"]) == (302, f"/app/{store.slug}/jobs/{job.pk}/")
+        assert (answer.status_code, answer["Location"]) == (302, f"/app/{store.slug}/connect/result/")
         assert Membership.objects.get().user == user
-        assert browser.get(answer["Location"]).status_code == 200
+        assert f"/app/{store.slug}/jobs/{job.pk}/" in browser.get(answer["Location"]).content.decode()
 
 
 def test_a_failed_check_is_shown_with_its_ticks() -> None:
