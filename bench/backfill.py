@@ -4,7 +4,7 @@ The shop is the sandbox in a process of its own, with all pages ready. The floor
 reads them with `json.loads` and writes the rows that ours wrote, page by page and commit by commit; it parses, compares,
 hashes and decides nothing.
 
-    sqlite|postgresql SCALE     7,000 orders times SCALE; 10 takes minutes and is run by hand
+    sqlite|postgresql SCALE     7,000 orders times SCALE; 10 takes some ten minutes
     memory sqlite|postgresql    the peak at SCALE 10 against that at SCALE 1, each in a process of its own
     peak SCALE KIND             one of these
 """
@@ -19,7 +19,8 @@ from typing import Any
 from bench import harness, stage
 from bench.shop import Shop
 
-RUNS = [["sqlite", "1"], ["postgresql", "1"], ["memory", "sqlite"]]
+RUNS = [[kind, scale] for scale in ("1", "10") for kind in ("sqlite", "postgresql")]
+RUNS += [["memory", "sqlite"], ["memory", "postgresql"]]
 AIM, LIMIT = 3.0, 5.0
 MEMORY = 1.1
 # Written again and again while it runs, or by the bell; no rows of the shop.
@@ -203,8 +204,6 @@ def run(kind: str, *, rounds: int = harness.ROUNDS, shop: Shop) -> harness.Compa
 def peak(scale: int, kind: str) -> int:
     """Print what one backfill of this size takes of memory, in a database and process of its own."""
     with stage.database(kind), Shop(scale) as shop:
-        if kind == "sqlite":
-            stage.unmap()
         store = connect(shop)
         harness.forget_peak()
         began = time.perf_counter()

@@ -204,16 +204,6 @@ def clear(*tables: str) -> None:
     cursor.execute("PRAGMA foreign_keys=ON")
 
 
-def unmap() -> None:
-    """SQLite without the file mapped into the process: its pages count as memory, and belong to the system."""
-    from django.db import connection
-
-    connection.close()
-    options = connection.settings_dict["OPTIONS"]
-    options["init_command"] = options["init_command"].replace("mmap_size=134217728", "mmap_size=0")
-    assert raw().execute("PRAGMA mmap_size").fetchone() == (0,)
-
-
 def settle() -> None:
     """Let the database finish what it puts off, so that no round pays for the one before."""
     from django.db import connection

@@ -171,7 +171,7 @@ if _database["ENGINE"].endswith("sqlite3"):
         "transaction_mode": "IMMEDIATE",
         "init_command": (
             "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA temp_store=MEMORY;"
-            "PRAGMA mmap_size=134217728;PRAGMA journal_size_limit=27103364;PRAGMA cache_size=-20000;"
+            "PRAGMA journal_size_limit=27103364;PRAGMA cache_size=-20000;"
         ),
     }
 elif _database["ENGINE"].endswith("postgresql"):
