@@ -186,6 +186,13 @@ def matches(tree: Condition, subject: Subject) -> bool:
     return holds(tree, load(fields_of([tree]), [subject])[0])
 
 
+def parts(tree: Condition | None) -> list[str]:
+    """What must hold, each condition of its own in words; nothing when there is none."""
+    if not tree:
+        return []
+    return [describe(child) for child in tree["all"]] if "all" in tree else [describe(tree)]
+
+
 def describe(tree: Condition) -> str:
     """The condition in words: "the order's total is more than 100, and ..."."""
     for joint, word in (("all", ", and "), ("any", ", or ")):

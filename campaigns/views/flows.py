@@ -249,7 +249,7 @@ def flow(request: StoreRequest, flow: str) -> HttpResponse:
         context |= {
             "steps": steps,
             "start": who_enters(found),
-            "where": conditions.describe(definition.where) if definition.where else "",
+            "where": conditions.parts(definition.where),
             "again": _(REENTRY[definition.reentry]),
             "exits": [conditions.describe(condition) for condition in definition.exit_when],
             "counts": counts,

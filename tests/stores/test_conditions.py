@@ -126,3 +126,11 @@ def test_a_condition_reads_as_words():
     assert conditions.describe(tree) == (
         "the order's total is more than 100, and not: the order is paid, and not (the order's total is more than 100)"
     )
+
+
+def test_what_must_all_hold_is_told_one_by_one() -> None:
+    big = {"field": "order.total", "op": "gt", "value": 100}
+    paid = {"field": "order.paid", "op": "is", "value": True}
+    assert conditions.parts({"all": [big, paid]}) == ["the order's total is more than 100", "the order is paid"]
+    assert conditions.parts({"any": [big, paid]}) == ["the order's total is more than 100, or the order is paid"]
+    assert conditions.parts(None) == conditions.parts({}) == []
