@@ -12,7 +12,7 @@ from postpurchase import clock
 # Signs that people write into phone numbers; and of how many digits at the end two spellings of a number agree,
 # whether they begin with +40, 0040 or 0.
 PHONE_SIGNS = " -()./+"
-PHONE_DIGITS = 9
+PHONE_DIGITS = 7
 
 
 def _phone_key() -> Any:
