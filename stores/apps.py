@@ -21,7 +21,7 @@ class StoresConfig(AppConfig):
             shipments,
             timeline,
         )
-        from stores.sync import backfill, checks, fetch, poll, tasks
+        from stores.sync import backfill, checks, fetch, poll, reconcile, tasks
 
         queue.register_drain("events", lambda budget: events.dispatch())
         queue.register_drain("intents", intents.run_due, cluster="sync")
@@ -33,6 +33,7 @@ class StoresConfig(AppConfig):
         queue.register_tick("coupon expiry", coupons.tick_expiry)
         queue.register_tick("lateness", lambda: lateness.tick_late(clock.now()))
         queue.register_tick("estimates", lambda: shipments.tick_estimates(clock.now()))
+        queue.register_tick("nightly checks", reconcile.tick_nightly)
         registries.add_eraser(privacy.erase_from_mirror)
-        for module in (pages, timeline, coupons, backfill, checks, connect, fetch, poll):
+        for module in (pages, timeline, coupons, backfill, checks, connect, fetch, poll, reconcile):
             module.register()

@@ -12,10 +12,12 @@ from stores.models.jobs import Job
 from stores.models.orders import CouponLine, Order, OrderLine, Refund
 from stores.models.outgoing import MessageRequest
 from stores.models.people import Customer
+from stores.models.reconcile import Absence, Reconciliation
 from stores.models.shipments import Shipment
 from stores.models.shop import Membership, Store, User
 
 __all__ = [
+    "Absence",
     "ApiKey",
     "AuditEvent",
     "Category",
@@ -39,6 +41,7 @@ __all__ = [
     "OrderLine",
     "Product",
     "Quarantined",
+    "Reconciliation",
     "Refund",
     "Shipment",
     "Store",

@@ -65,6 +65,8 @@ class Store(models.Model):
         CONNECTED = "connected", "Connected"
         UNREACHABLE = "unreachable", "Unreachable"
         REFUSED = "refused", "Keys refused"
+        # It may be another shop than before: nothing is read until a person has answered.
+        DOUBT = "doubt", "Another shop?"
 
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=120)
@@ -90,6 +92,8 @@ class Store(models.Model):
     # What the shop was found to be able to do, by behaviour: {"woo_version", "hpos", "modified_after", ...}.
     capabilities = models.JSONField(default=dict)
     probed_at = models.DateTimeField(null=True, blank=True)
+    # What tells the shop from any other: {"base", "home", "at"}; its orders in the mirror are the rest of it.
+    fingerprint = models.JSONField(default=dict, blank=True)
 
     # Facts older than this are historic: they build numbers and never start a message. Set once, at the first connect.
     live_from = models.DateTimeField(null=True, blank=True)
