@@ -30,6 +30,7 @@ class StoresConfig(AppConfig):
         queue.register_drain("jobs", jobs.run_due, cluster="sync")
         queue.register_tick("housekeeping", housekeeping.tidy)
         queue.register_tick("crashed write-backs", intents.end_crashed)
+        queue.register_tick("crashed jobs", jobs.end_crashed)
         queue.register_tick("coupon expiry", coupons.tick_expiry)
         queue.register_tick("lateness", lambda: lateness.tick_late(clock.now()))
         queue.register_tick("estimates", lambda: shipments.tick_estimates(clock.now()))

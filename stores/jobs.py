@@ -1,11 +1,11 @@
 """Long work: started once, done in slices, watched, paused, resumed, cancelled. The same for all three doors.
 
-A handler is `run_slice(job, budget_seconds) -> JobProgress`. It saves `job.cursor` in the transaction of the rows that it
-stands for, and may be stopped between slices at any moment.
+A handler is `run_slice(job, budget_seconds) -> JobProgress`. It keeps its cursor with `save` in the transaction of the rows
+that it stands for, ends early when `wanted` says so, and may be killed at any moment.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -17,9 +17,14 @@ from postpurchase import clock, due, queue
 from postpurchase.due import BACKFILL
 from postpurchase.errors import BusinessError, RetryLater
 from stores.models import Job, Store, User
+from stores.sync.tasks import LeaseLost
 
 log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=300)
+OPEN = (Job.Status.QUEUED, Job.Status.RUNNING, Job.Status.PAUSED)
+# The time left is reckoned over about so many steps, and told once so much of the work is done.
+STEPS, FEW_STEPS = 20, 5
+SHORTEST = 0.05
 
 
 @dataclass(frozen=True)
@@ -36,12 +41,30 @@ class JobProgress:
 
 
 Handler = Callable[[Job, float], JobProgress]
+# What was put aside: (object, id, reason, when).
+Errors = Callable[[Job], Iterable[tuple[str, str, str, str]]]
+Starter = Callable[..., Job]
 _handlers: dict[str, Handler] = {}
+_errors: dict[str, Errors] = {}
+starters: dict[str, Starter] = {}
 
 
-def register(kind: str, handler: Handler) -> None:
-    """Name the handler of a kind of job; called from `AppConfig.ready()`."""
+def register(kind: str, handler: Handler, *, errors: Errors | None = None, starter: Starter | None = None) -> None:
+    """Name the handler of a kind of job; called from `AppConfig.ready()`.
+
+    `errors` tells what a job put aside, where it writes no `error_file`. With `starter(store, user=)` the kind may be
+    started by its name alone, from the API.
+    """
     _handlers[kind] = handler
+    if errors:
+        _errors[kind] = errors
+    if starter:
+        starters[kind] = starter
+
+
+def errors_of(job: Job) -> Iterable[tuple[str, str, str, str]]:
+    """What the job put aside so far: (object, id, reason, when)."""
+    return _errors[job.kind](job) if job.kind in _errors else ()
 
 
 def start(
@@ -49,9 +72,8 @@ def start(
 ) -> Job:
     """Queue a job. While one with the same key is unfinished, that one is returned and nothing new is started."""
     key = key or f"{kind}:{clock.now().isoformat()}"
-    open_states = [Job.Status.QUEUED, Job.Status.RUNNING, Job.Status.PAUSED]
     with transaction.atomic():
-        found = Job.objects.filter(store=store, kind=kind, params=params or {}, status__in=open_states).first()
+        found = Job.objects.filter(store=store, kind=kind, params=params or {}, status__in=OPEN).first()
         if found:
             return found
         queue.wake("sync")
@@ -65,7 +87,7 @@ def start(
 
 
 def pause(job: Job) -> None:
-    """Stop after the running slice; nothing is lost. BusinessError when it has already ended."""
+    """Stop after the step in hand; nothing is lost. BusinessError when it has already ended."""
     changed = Job.objects.filter(pk=job.pk, status__in=[Job.Status.QUEUED, Job.Status.RUNNING]).update(
         status=Job.Status.PAUSED
     )
@@ -86,15 +108,101 @@ def resume(job: Job) -> None:
 
 
 def cancel(job: Job) -> None:
-    """End it. What it has done stays. BusinessError when it has already ended."""
+    """End it. What it has done stays; the step in hand is rolled back. BusinessError when it has already ended."""
     changed = (
         Job.objects.filter(pk=job.pk)
         .exclude(status__in=[Job.Status.DONE, Job.Status.CANCELLED])
-        .update(status=Job.Status.CANCELLED, state=due.State.DONE, finished_at=clock.now())
+        .update(
+            status=Job.Status.CANCELLED,
+            state=due.State.DONE,
+            finished_at=clock.now(),
+            error="",
+            lease_token=None,
+            lease_until=None,
+        )
     )
     if not changed:
         raise BusinessError("This job has already ended. Nothing was changed.", "job_ended")
     job.refresh_from_db()
+
+
+ACTIONS: dict[str, Callable[[Job], None]] = {"pause": pause, "resume": resume, "cancel": cancel}
+
+
+def save(
+    job: Job,
+    *,
+    cursor: dict[str, Any],
+    done: int | None = None,
+    total: int | None = None,
+    phase: str | None = None,
+    last_item: str | None = None,
+    errors: int | None = None,
+) -> None:
+    """Keep the place of the running slice and what there is to see of it, in the transaction of the rows it stands for.
+
+    The lease begins anew, and so does the count of attempts. LeaseLost when the job was cancelled or another worker has
+    taken it over: the transaction must then be rolled back.
+    """
+    told = {"done": done, "total": total, "phase": phase, "errors_count": errors}
+    changes: dict[str, Any] = {name: value for name, value in told.items() if value is not None}
+    if last_item is not None:
+        changes["last_item"] = last_item[:200]
+    if done is not None:
+        changes |= _paced(job, done)
+    kept = Job.objects.filter(pk=job.pk, lease_token=job.lease_token).update(
+        cursor=cursor, lease_until=clock.now() + LEASE, attempts=0, **changes
+    )
+    if not kept:
+        raise LeaseLost
+    job.cursor = cursor
+    for name, value in changes.items():
+        setattr(job, name, value)
+
+
+def wanted(job: Job) -> bool:
+    """Whether the running slice should go on: the job was not paused meanwhile."""
+    return not Job.objects.filter(pk=job.pk, status=Job.Status.PAUSED).exists()
+
+
+def _paced(job: Job, done: int) -> dict[str, Any]:
+    """The rate after a step. Time between slices does not count, nor do steps that bring nothing."""
+    now = clock.monotonic()
+    since = job.__dict__.setdefault("_step_at", now)
+    rows, seconds = done - job.done, now - since
+    if rows <= 0 or seconds <= 0:
+        return {}
+    job.__dict__["_step_at"] = now
+    pace = dict(job.pace)
+    for name, steps in (("long", STEPS), ("short", FEW_STEPS)):
+        keeps = 1 - 2 / (steps + 1)
+        before = pace.get(name, [0, 0])
+        pace[name] = [round(before[0] * keeps + rows, 3), round(before[1] * keeps + seconds, 4)]
+    return {"pace": pace, "rate": pace["long"][0] / max(pace["long"][1], 1e-6)}
+
+
+def left(job: Job) -> tuple[float, float] | None:
+    """The seconds left, at least and at most; None before there is enough to go by."""
+    if job.status not in OPEN or not job.total or job.done < job.total * SHORTEST:
+        return None
+    rates = [rows / seconds for rows, seconds in job.pace.values() if seconds > 0 and rows > 0]
+    if not rates:
+        return None
+    rows_left = max(job.total - job.done, 0)
+    return rows_left / max(rates) * 0.8, rows_left / min(rates) * 1.3
+
+
+def waits_until(job: Job) -> Any:
+    """The moment until which the job waits for the store, as it was told to or because it did not answer; else None."""
+    waits = job.status in {Job.Status.QUEUED, Job.Status.RUNNING} and job.state == due.State.DUE
+    return job.due_at if waits and job.error and job.due_at > clock.now() else None
+
+
+def end_crashed() -> None:
+    """A job whose worker died too often in one place has failed, and says so."""
+    Job.objects.filter(state=due.State.DEAD, status__in=[Job.Status.QUEUED, Job.Status.RUNNING]).update(
+        status=Job.Status.FAILED
+    )
 
 
 def run_due(budget_seconds: float = 20.0) -> int:
@@ -120,15 +228,20 @@ def run_one(job_id: int, budget_seconds: float) -> bool:
 
 def _run_slice(job: Job, budget: float) -> None:
     if job.status in {Job.Status.PAUSED, Job.Status.CANCELLED}:
-        due.hold(job, "paused")
+        due.hold(job, "")
         return
     Job.objects.filter(pk=job.pk, status=Job.Status.QUEUED).update(status=Job.Status.RUNNING)
-    begun, done_before = clock.monotonic(), job.done
+    job.__dict__["_step_at"] = clock.monotonic()
     try:
         progress = _handlers[job.kind](job, budget)
+    except LeaseLost:
+        log.info(
+            "job %s (%s) was cancelled or taken over in the middle of a step, which was rolled back", job.pk, job.kind
+        )
+        return
     except RetryLater as wait:
-        due.postpone(job, clock.now() + timedelta(seconds=wait.seconds))
-        Job.objects.filter(pk=job.pk).update(error=wait.reason)
+        if due.postpone(job, clock.now() + timedelta(seconds=wait.seconds)):
+            Job.objects.filter(pk=job.pk).update(error=wait.reason)
         return
     except Exception as error:
         message = error.message if isinstance(error, BusinessError) else f"{type(error).__name__}: {error}"
@@ -137,18 +250,25 @@ def _run_slice(job: Job, budget: float) -> None:
         if job.state == due.State.DEAD:
             Job.objects.filter(pk=job.pk).update(status=Job.Status.FAILED)
         return
-    seconds = max(clock.monotonic() - begun, 1e-6)
-    Job.objects.filter(pk=job.pk).update(
-        phase=progress.phase,
-        done=progress.done,
-        total=progress.total,
-        last_item=progress.last_item[:200],
-        errors_count=progress.errors,
-        rate=max(progress.done - done_before, 0) / seconds,
-        **({"result": progress.result} if progress.result is not None else {}),
-    )
+    _note(job, progress)
     if progress.finished:
-        Job.objects.filter(pk=job.pk).exclude(status=Job.Status.CANCELLED).update(status=Job.Status.DONE)
-        due.finish(job)
-    else:
+        if due.finish(job):
+            Job.objects.filter(pk=job.pk).update(status=Job.Status.DONE)
+    elif wanted(job):
         due.go_on(job)
+    else:
+        due.hold(job, "")
+
+
+def _note(job: Job, progress: JobProgress) -> None:
+    changes: dict[str, Any] = {
+        "phase": progress.phase,
+        "done": progress.done,
+        "total": progress.total,
+        "last_item": progress.last_item[:200],
+        "errors_count": progress.errors,
+        **_paced(job, progress.done),
+    }
+    if progress.result is not None:
+        changes["result"] = progress.result
+    Job.objects.filter(pk=job.pk, lease_token=job.lease_token).update(**changes)

@@ -29,6 +29,8 @@ class Job(DueRow):
     done = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)
     rate = models.FloatField(default=0)
+    # What `rate` and the time left are reckoned from: rows and seconds, weighted towards the last 20 and the last 5 steps.
+    pace = models.JSONField(default=dict)
     last_item = models.CharField(max_length=200, blank=True)
     errors_count = models.PositiveIntegerField(default=0)
     error_file = models.FileField(upload_to="jobs/", blank=True)

@@ -88,6 +88,8 @@ class Store(models.Model):
         max_length=8, default="basic", choices=[("basic", "Basic"), ("query", "Query keys"), ("oauth", "OAuth 1.0a")]
     )
     ca_file = models.CharField(max_length=255, blank=True)
+    # Read the history with one request at a time and a pause after each.
+    gentle = models.BooleanField(default=False)
     can_write = models.BooleanField(default=True)
     # What the shop was found to be able to do, by behaviour: {"woo_version", "hpos", "modified_after", ...}.
     capabilities = models.JSONField(default=dict)
