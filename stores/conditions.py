@@ -246,6 +246,7 @@ for _field in [
     Field("order.language", "the order's language", "text", _of_order(lambda order: order.language)),
     Field("order.channel", "the sales channel", "text", _of_order(lambda order: order.channel)),
     Field("order.created_via", "where the order was made", "text", _of_order(lambda order: order.created_via)),
+    Field("order.renewal", "a subscription made the order", "bool", _of_order(lambda order: order.renewal)),
     Field("order.paid", "the order is paid", "bool", _of_order(lambda order: order.paid_gmt is not None)),
     Field("order.delivered", "the order is delivered", "bool", _of_order(lambda order: order.delivered_at is not None)),
     Field("customer.orders_count", "the number of orders", "number", _of_customer(lambda who: who.orders_count)),

@@ -44,6 +44,9 @@ class Product(Mirrored):
     sku = models.CharField(max_length=120, blank=True)
     status = models.CharField(max_length=20, default="publish")
     price = models.DecimalField(max_digits=15, decimal_places=4, null=True, blank=True)
+    # Before a sale; and what one costs the merchant, where the shop keeps that.
+    regular_price = models.DecimalField(max_digits=15, decimal_places=4, null=True, blank=True)
+    cost = models.DecimalField(max_digits=15, decimal_places=4, null=True, blank=True)
     stock_status = models.CharField(max_length=20, blank=True)
     stock_quantity = models.IntegerField(null=True, blank=True)
     reviews_allowed = models.BooleanField(default=True)

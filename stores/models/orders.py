@@ -61,6 +61,8 @@ class Order(Mirrored):
     counted = models.BooleanField(default=False)
     # First seen by the backfill: its facts build numbers, never messages.
     historic = models.BooleanField(default=False)
+    # Made by a subscription rather than by a person at the checkout.
+    renewal = models.BooleanField(default=False)
     # Our mark, when we wrote this order (`_postpurchase_ref` in its meta_data).
     ref = models.CharField(max_length=64, blank=True)
 
@@ -114,6 +116,8 @@ class OrderLine(models.Model):
     subtotal = models.DecimalField(max_digits=15, decimal_places=4)
     total = models.DecimalField(max_digits=15, decimal_places=4)
     tax = models.DecimalField(max_digits=15, decimal_places=4, default=0)
+    # What the goods of this line cost the merchant, where the shop keeps that.
+    cost = models.DecimalField(max_digits=15, decimal_places=4, null=True, blank=True)
     refunded_quantity = models.DecimalField(max_digits=15, decimal_places=4, default=0)
     refunded_total = models.DecimalField(max_digits=15, decimal_places=4, default=0)
     image_url = models.URLField(max_length=500, blank=True)

@@ -45,6 +45,7 @@ _COLUMNS = (
     "delivered_estimated",
     "counted",
     "historic",
+    "renewal",
     "ref",
     "modified_gmt",
     "content_hash",
@@ -65,6 +66,7 @@ _LINE_COLUMNS = (
     "subtotal",
     "total",
     "tax",
+    "cost",
     "refunded_quantity",
     "refunded_total",
     "image_url",
@@ -143,6 +145,8 @@ def apply_orders(store: Store, page: Sequence[Read], *, fetched_at: datetime, hi
         | {one.known.customer_id for one in taken if one.known and one.known.customer_id},
     )
     events.record_many(store, facts)
+    if forgotten := {one.customer_id for one in taken if one.order.forgotten and one.customer_id}:
+        people.forget(store, forgotten)
     return len(taken)
 
 
@@ -224,6 +228,7 @@ def _write(
                 before.delivered_estimated if before else False,
                 is_counted(order),
                 before.historic if before else past,
+                order.renewal,
                 mark[:64] if isinstance(mark, str) else "",
                 order.modified,
                 one.content_hash,
@@ -266,6 +271,7 @@ def _write_lines(store: Store, taken: Sequence[Taken]) -> set[int]:
                 line.subtotal,
                 line.total,
                 line.tax,
+                line.cost,
                 0,
                 0,
                 line.image_url or products.get(line.product_id, nothing)[1],

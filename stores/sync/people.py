@@ -12,12 +12,13 @@ from django.db.models.fields import DecimalField
 from django.db.models.functions import Greatest
 
 from postpurchase import clock
-from stores import events
+from stores import events, registries
 from stores.events import Fact
 from stores.models import Coupon, Customer, Order, Store, StoreReview
 from stores.privacy import erased_keys
 from stores.sync import rows
 from stores.woo.payloads import CustomerPayload, OrderPayload
+from stores.woo.payloads.values import FORGOTTEN
 
 _NEW = (
     "store_id",
@@ -66,6 +67,8 @@ def customers_of(store: Store, orders: Sequence[tuple[OrderPayload, str]], *, hi
         .filter(Q(email_key__in=[*keys, *tombs]) | Q(woo_id__in=accounts))
         .values_list("pk", "email_key", "woo_id", "erased_at", "last_order_at", *_DETAILS)
     )
+    forgotten = [order.woo_id for order, _ in orders if order.forgotten]
+    whose = dict(Order.objects.filter(store=store, woo_id__in=forgotten).values_list("woo_id", "customer_id"))
     by_key = {row[1]: row for row in known}
     by_account = {row[2]: row for row in known if row[2]}
     erased = {tombs[row[1]]: row for row in known if row[1] in tombs}
@@ -79,6 +82,10 @@ def customers_of(store: Store, orders: Sequence[tuple[OrderPayload, str]], *, hi
             found.erased.add(order.woo_id)
             continue
         row = by_account.get(order.customer_id) or by_key.get(order.email_key)
+        if order.forgotten:
+            # The shop has blacked the person out; whose order it was is known here, or nowhere.
+            found.by_order[order.woo_id] = whose.get(order.woo_id) or (row[0] if row else None)
+            continue
         if row is not None:
             found.by_order[order.woo_id] = row[0]
             if row[4] is None or order.created >= row[4]:
@@ -234,6 +241,14 @@ def apply_accounts(store: Store, read: Sequence[tuple[CustomerPayload, str]], *,
     refresh(store, merged)
     events.record_many(store, facts)
     return changed + len(fresh)
+
+
+def forget(store: Store, customers: Iterable[int]) -> None:
+    """The shop has erased orders of these persons: whoever has no other order is erased here, too."""
+    for person in Customer.objects.filter(store=store, pk__in=customers, erased_at=None):
+        told = Order.objects.filter(store=store, customer=person).values_list("raw__billing__email", flat=True)
+        if all(address == FORGOTTEN for address in told):
+            registries.erase(person)
 
 
 def _older_or_same(row: Customer, account: CustomerPayload, body: str) -> bool:

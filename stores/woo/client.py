@@ -21,7 +21,8 @@ from stores.models import Store
 from stores.woo import decode, freshness
 from stores.woo.errors import KeysRefused, Missing, Unreachable
 
-MAX_SINGLE = 8 * 1024 * 1024
+# Plugins keep values of 10 MB in an order.
+MAX_SINGLE = 16 * 1024 * 1024
 USER_AGENT = f"Postpurchase/{settings.VERSION}"
 
 

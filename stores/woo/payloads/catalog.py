@@ -9,6 +9,7 @@ from stores.woo.payloads.values import (
     Body,
     Unreadable,
     as_object,
+    cost,
     gmt,
     ids,
     linked_id,
@@ -33,6 +34,8 @@ class ProductPayload:
     sku: str
     status: str
     price: Decimal | None
+    regular_price: Decimal | None
+    cost: Decimal | None
     stock_status: str
     stock_quantity: int | None
     reviews_allowed: bool
@@ -59,6 +62,8 @@ class VariationPayload:
     sku: str
     status: str
     price: Decimal | None
+    regular_price: Decimal | None
+    cost: Decimal | None
     stock_status: str
     stock_quantity: int | None
     virtual: bool
@@ -89,6 +94,8 @@ def parse_product(raw: object) -> ProductPayload:
         sku=text(body.get("sku"), 120),
         status=text(body.get("status"), 20) or "publish",
         price=money_or_none(body.get("price"), "price"),
+        regular_price=money_or_none(body.get("regular_price"), "regular price"),
+        cost=cost(body),
         stock_status=text(body.get("stock_status"), 20),
         stock_quantity=small(body.get("stock_quantity")),
         reviews_allowed=body.get("reviews_allowed") is not False,
@@ -120,6 +127,8 @@ def parse_variation(raw: object) -> VariationPayload:
         sku=text(body.get("sku"), 120),
         status=text(body.get("status"), 20) or "publish",
         price=money_or_none(body.get("price"), "price"),
+        regular_price=money_or_none(body.get("regular_price"), "regular price"),
+        cost=cost(body),
         stock_status=text(body.get("stock_status"), 20),
         stock_quantity=small(body.get("stock_quantity")),
         virtual=body.get("virtual") is True,

@@ -6,9 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 from stores.woo.payloads.values import (
+    FORGOTTEN,
     Body,
     Unreadable,
     as_object,
+    cost,
     email_key,
     gmt,
     linked_id,
@@ -39,6 +41,7 @@ class LinePayload:
     total: Decimal
     tax: Decimal
     image_url: str
+    cost: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,7 @@ class RefundSummary:
 class OrderPayload:
     """An order as the shop holds it now. `total` is with tax and shipping, and not reduced by refunds.
 
+    `forgotten`: the shop has erased the person, and says so in place of the address. `renewal`: a subscription made it.
     `email` is as typed and `email_key` its identity ("" for none); `notices` says what had to be cut.
     """
 
@@ -115,6 +119,8 @@ class OrderPayload:
     needs_processing: bool
     meta: dict[str, Any]
     notices: tuple[str, ...]
+    forgotten: bool = False
+    renewal: bool = False
 
     @property
     def refunded(self) -> Decimal:
@@ -161,7 +167,8 @@ def parse_order(raw: object) -> OrderPayload:
     if len(currency) != 3:
         raise Unreadable(f"The order's currency is not known ({body.get('currency')!r}).")
     key = email_key(billing.get("email"))
-    fulfilments = body.get("fulfillments")
+    fulfilments, marks = body.get("fulfillments"), meta(body)
+    forgotten = text(billing.get("email"), 254).lower() == FORGOTTEN
     return OrderPayload(
         woo_id=number,
         number=text(body.get("number"), 60, notices, "number") or str(number),
@@ -174,12 +181,13 @@ def parse_order(raw: object) -> OrderPayload:
         customer_id=linked_id(body.get("customer_id")),
         email=text(billing.get("email"), 254) if key else "",
         email_key=key,
-        first_name=text(billing.get("first_name"), 120, notices, "first name"),
-        last_name=text(billing.get("last_name"), 120, notices, "last name"),
-        phone=text(billing.get("phone"), 40),
+        # In the place of each name stands "[deleted]", in the shop's language.
+        first_name="" if forgotten else text(billing.get("first_name"), 120, notices, "first name"),
+        last_name="" if forgotten else text(billing.get("last_name"), 120, notices, "last name"),
+        phone="" if forgotten else text(billing.get("phone"), 40),
         country=_country(delivery.get("country")) or _country(billing.get("country")),
-        region=text(billing.get("state"), 60),
-        city=text(billing.get("city"), 120),
+        region="" if forgotten else text(billing.get("state"), 60),
+        city="" if forgotten else text(billing.get("city"), 120),
         payment_method=text(body.get("payment_method"), 60),
         payment_title=name(body.get("payment_method_title"), 200),
         created_via=text(body.get("created_via"), 40),
@@ -220,7 +228,9 @@ def parse_order(raw: object) -> OrderPayload:
         ),
         fulfilments=tuple(row for row in fulfilments if isinstance(row, dict)) if isinstance(fulfilments, list) else (),
         needs_processing=body.get("needs_processing") is not False,
-        meta=meta(body),
+        forgotten=forgotten,
+        renewal=bool(linked_id(marks.get("_subscription_renewal"))),
+        meta=marks,
         notices=tuple(notices),
     )
 
@@ -247,6 +257,7 @@ def _line(row: Body, notices: list[str]) -> LinePayload:
         subtotal=money(row.get("subtotal", row.get("total")), "line subtotal"),
         total=money(row.get("total"), "line total"),
         tax=money(row.get("total_tax") or "0", "line tax"),
+        cost=cost(row),
         image_url=web_address(image.get("src")) if isinstance(image, dict) else "",
     )
 

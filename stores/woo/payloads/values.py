@@ -12,6 +12,8 @@ from postpurchase import money as amounts
 
 Body = Mapping[str, Any]
 
+# What the shop writes in place of the address of a person whom it has forgotten.
+FORGOTTEN = "deleted@site.invalid"
 # The key in the shop's meta_data by which we know what we wrote.
 MARK = "_postpurchase_ref"
 MAX_ID = 2**63 - 1
@@ -110,6 +112,18 @@ def gmt(raw: object) -> datetime | None:
         return None
 
 
+def cost(body: Body) -> Decimal | None:
+    """What goods cost the merchant, where the shop keeps that and this key may see it; None otherwise."""
+    found = body.get("cost_of_goods_sold")
+    if not isinstance(found, Mapping):
+        return None
+    try:
+        return money_or_none(found.get("total_value", found.get("value")), "cost")
+    except Unreadable:
+        # Nothing hangs on it that would be worth losing the object for.
+        return None
+
+
 def section(body: Body, key: str) -> Body:
     """An object inside the body. PHP prints an empty object as [], and some plugins leave it out."""
     found = body.get(key)
@@ -160,8 +174,10 @@ def web_address(raw: object) -> str:
 
 
 def email_key(raw: object) -> str:
-    """The identity behind an address: trimmed, lower case; "" for what cannot be an address."""
+    """The identity behind an address: trimmed, lower case; "" for what cannot be an address or is nobody's any more."""
     address = text(raw, 300).lower()
+    if address == FORGOTTEN:
+        return ""
     return address if 3 <= len(address) <= 254 and "@" in address[1:-1] and " " not in address else ""
 
 
