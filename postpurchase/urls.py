@@ -13,6 +13,7 @@ apps = [stores.urls, loyalty.urls, reviews.urls, campaigns.urls]
 
 urlpatterns = [
     path("", views.root, name="root"),
+    path("favicon.ico", views.favicon),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("accounts/", include("allauth.urls")),

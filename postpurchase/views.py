@@ -3,6 +3,7 @@
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.templatetags.static import static
 
 from stores.models import Store, User
 
@@ -15,3 +16,8 @@ def root(request: HttpRequest) -> HttpResponse:
     stores = Store.objects.all() if user.is_superuser else Store.objects.filter(members=user)
     store = stores.order_by("pk").first()
     return redirect("home", store=store.slug) if store else render(request, "dashboard/no_store.html")
+
+
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Where browsers look by themselves on pages that name no icon, such as the admin's."""
+    return redirect(static("favicon.svg"))
