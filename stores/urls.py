@@ -3,7 +3,19 @@
 from django.urls import URLPattern, URLResolver, path
 
 from stores.api import CouponViewSet, CustomerViewSet, HealthViewSet, OrderViewSet
-from stores.views import approve, connect, coupons, customers, developers, jobs, orders, retention, system, webhooks
+from stores.views import (
+    approve,
+    connect,
+    coupons,
+    customers,
+    developers,
+    jobs,
+    orders,
+    reconcile,
+    retention,
+    system,
+    webhooks,
+)
 
 dashboard: list[URLPattern | URLResolver] = [
     path("orders/", orders.orders, name="orders"),
@@ -18,6 +30,9 @@ dashboard: list[URLPattern | URLResolver] = [
     path("settings/system/", system.system, name="system"),
     path("settings/system/audit/", system.audit_log, name="audit"),
     path("settings/system/deliveries/", system.deliveries, name="deliveries"),
+    path("settings/system/marked/", reconcile.marked, name="marked"),
+    path("settings/system/reconcile/", reconcile.start, name="reconcile"),
+    path("settings/system/reconciliations/<int:pk>/", reconcile.question, name="reconciliation"),
     path("settings/system/quarantine/", system.quarantine, name="quarantine"),
     path("settings/developers/", developers.developers, name="developers"),
     path("settings/developers/<int:pk>/revoke/", developers.revoke_key, name="api-key-revoke"),

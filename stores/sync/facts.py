@@ -110,6 +110,14 @@ def order_facts(
             f"{before.status}>{order.status}@{since}",
             **{"from": before.status, "to": order.status},
         )
+    elif before.deleted_at is not None:
+        # It was taken for deleted and is there again.
+        yield fact(
+            events.ORDER_STATUS_CHANGED,
+            order.modified,
+            f"deleted>{order.status}@{before.deleted_at.isoformat()}",
+            **{"from": "deleted", "to": order.status},
+        )
     paid = paid_at(order)
     if paid is not None and order.status not in ENDED and (before is None or not before.counted):
         yield fact(events.ORDER_PAID, paid)

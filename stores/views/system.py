@@ -13,6 +13,7 @@ from postpurchase.listing import Cell, Column, Empty, Filter, Listing, Tab
 from stores import doctor, words
 from stores.access import STORE_CONNECT, SYSTEM_VIEW, StoreRequest, store_view
 from stores.models import AuditEvent, Delivery, Heartbeat, Quarantined, Store
+from stores.sync.reconcile import report
 
 _CRUMBS = [(gettext_lazy("System"), "system")]
 # Rows of the heartbeat table that are a sign of life; others are marks of the queue.
@@ -45,6 +46,7 @@ def system(request: StoreRequest) -> HttpResponse:
         "jobs": [(one, words.job_status(one)) for one in store.jobs.order_by("-created_at", "-pk")[:5]],
         "quarantined": store.quarantine.filter(solved_at=None).count(),
         "hooks": list(store.webhooks.order_by("topic")),
+        "nights": report.nights(store),
         "may_connect": STORE_CONNECT in request.permissions,
     }
     return render(request, "stores/system.html", context)

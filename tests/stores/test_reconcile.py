@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import Client
 
 from postpurchase import clock
 from postpurchase.errors import BusinessError
@@ -15,7 +16,7 @@ from stores.models import Absence, Job, Order, Product, Reconciliation, Store, S
 from stores.sandbox.server import Sandbox
 from stores.sync import backfill, reconcile, tasks
 from stores.sync.reconcile import absent, walk
-from tests.factories import NOON
+from tests.factories import NOON, make_user
 from tests.stores.shop import asked, joined, place, running
 
 pytestmark = pytest.mark.django_db
@@ -307,3 +308,60 @@ def test_a_new_order_during_the_walk_is_the_polls_to_bring(shop) -> None:
     sandbox.advance(minutes=3)
     place(sandbox, 3)
     assert compare(store).causes == {"late": 1}
+
+
+def browser(store: Store, *, role: str = "owner") -> Client:
+    client = Client()
+    client.force_login(make_user(store, role=role))
+    return client
+
+
+def test_the_system_page_shows_the_nights_with_causes_in_words(shop) -> None:
+    sandbox, store = shop
+    forget(sandbox, "order", ids(store)[0])
+    compare(store)
+    page = browser(store).get(f"/app/{store.slug}/settings/system/").content.decode()
+    assert "deleted for good" in page
+    assert "only this check can see it" in page
+    assert "Nothing that a webhook or a poll could have seen." in page
+
+
+def test_the_button_starts_a_comparison_for_those_who_may(shop) -> None:
+    _sandbox, store = shop
+    address = f"/app/{store.slug}/settings/system/reconcile/"
+    assert browser(store, role="viewer").post(address).status_code == 403
+    assert not Job.objects.filter(kind="reconcile").exists()
+    assert browser(store).post(address, {"deep": "1"}).status_code == 302
+    assert Job.objects.get(kind="reconcile").params == {"deep": "all"}
+
+
+def test_what_was_marked_is_listed_and_taken_back_on_its_page(shop) -> None:
+    sandbox, store = shop
+    one = ids(store)[0]
+    forget(sandbox, "order", one)
+    compare(store)
+    client, address = browser(store), f"/app/{store.slug}/settings/system/marked/"
+    assert f"#{one}" in client.get(address).content.decode()
+    row = Absence.objects.get()
+    client.post(address, {"action": "undo", "row": [row.pk], "ids": [row.pk]})
+    row.refresh_from_db()
+    assert row.state == "undone"
+    assert one in ids(store)
+
+
+def test_a_question_is_answered_on_its_page_once(shop, monkeypatch) -> None:
+    sandbox, store = shop
+    monkeypatch.setattr(absent, "MOST", 2)
+    for one in ids(store)[:4]:
+        forget(sandbox, "order", one)
+    run = compare(store)
+    address = f"/app/{store.slug}/settings/system/reconciliations/{run.pk}/"
+    client = browser(store)
+    assert "are missing in your shop" in client.get(address).content.decode()
+    assert browser(store, role="viewer").post(address, {"answer": "deleted"}).status_code == 403
+    client.post(address, {"answer": "nonsense"})
+    run.refresh_from_db()
+    assert run.status == "asks"
+    client.post(address, {"answer": "keep"})
+    run.refresh_from_db()
+    assert (run.status, run.answer) == ("answered", "keep")

@@ -75,7 +75,7 @@ def look(run: Reconciliation, client: Client, group: list[Absence]) -> None:
         page = client.page(fetch.PATHS[entity], include=list(missing), per_page=100, **_INCLUDE[entity])
         bodies = [row for row in page.rows if row.get("id") in missing]
         if entity == "order":
-            _with_parcels(store, client, bodies)
+            fetch.complete_news(store, client, bodies)
         with transaction.atomic():
             report.add(run, compare.take(store, entity, bodies, fetched_at=page.fetched_at))
             _found(run, [missing.pop(body["id"]) for body in bodies])
@@ -104,7 +104,7 @@ def _look_for(run: Reconciliation, client: Client, one: Absence) -> None:
     if entity == "variation":
         body.setdefault("parent_id", _parent(store, one.woo_id))
     if entity == "order":
-        _with_parcels(store, client, [body])
+        fetch.complete_news(store, client, [body])
     with transaction.atomic():
         causes = compare.take(store, entity, [body], fetched_at=begun)
         if not causes and body.get("status") not in compare.UNLISTED and not one.expected:
@@ -114,10 +114,6 @@ def _look_for(run: Reconciliation, client: Client, one: Absence) -> None:
             Reconciliation.objects.filter(pk=run.pk).update(told=run.told)
         report.add(run, causes)
         _found(run, [one])
-
-
-def _with_parcels(store: Store, client: Client, bodies: list[dict[str, Any]]) -> None:
-    fetch.add_fulfilments(store, client, bodies)
 
 
 def _path(store: Store, entity: str, woo_id: int) -> str:
@@ -207,8 +203,9 @@ def restore(store: Store, entity: str, woo_id: int) -> None:
     now = clock.now()
     if entity == "order":
         order = Order.objects.filter(store=store, woo_id=woo_id, deleted_at__isnull=False).first()
-        if order and order.raw.get("id"):
-            apply.apply(store, "order", [order.raw], fetched_at=now)
+        if order and order.deleted_at and order.raw.get("id"):
+            # Later than the mark, or it would not be taken.
+            apply.apply(store, "order", [order.raw], fetched_at=max(now, order.deleted_at + timedelta(microseconds=1)))
         return
     if entity == "coupon":
         Coupon.objects.filter(store=store, woo_id=woo_id, state=Coupon.State.GONE).update(
@@ -230,7 +227,7 @@ def fetch_kept(task: SyncTask) -> None:
     if entity == "variation":
         body.setdefault("parent_id", _parent(task.store, woo_id))
     if entity == "order":
-        fetch.add_fulfilments(task.store, client, [body])
+        fetch.complete_news(task.store, client, [body])
     apply.apply(task.store, entity, [body], fetched_at=begun)
 
 

@@ -188,7 +188,7 @@ class _Walk:
                 fresh = self.client.page(path, **asked, include=wanted, per_page=PER_PAGE)
                 whole, at = [row for row in fresh.rows if row.get("id") in set(wanted)], fresh.fetched_at
         if entity == "order":
-            self._parcels(whole)
+            fetch.complete_news(self.store, self.client, whole)
         with transaction.atomic():
             if whole:
                 report.add(self.run, compare.take(self.store, entity, whole, fetched_at=at))
@@ -207,23 +207,6 @@ class _Walk:
         if entity == "order":
             return "orders", {"status": "any"}
         return next((path, params) for kind, path, params, _fields in LISTS.values() if kind == entity)
-
-    def _parcels(self, bodies: list[dict[str, Any]]) -> None:
-        """Parcels that the shop keeps itself: of those orders whose bodies had them, or may get them."""
-        if not bodies or not self.store.capabilities.get("fulfilments"):
-            return
-        since = clock.now() - timedelta(days=60)
-        had = set(
-            Order.objects.filter(
-                store=self.store, woo_id__in=[body["id"] for body in bodies], raw__has_key="fulfillments"
-            ).values_list("woo_id", flat=True)
-        )
-        some = [
-            body
-            for body in bodies
-            if body["id"] in had or ((at := gmt_of(body, "date_created_gmt")) is not None and at > since)
-        ]
-        fetch.add_fulfilments(self.store, self.client, some)
 
     # Phases; each does one page and says whether there is more
 
