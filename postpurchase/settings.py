@@ -307,6 +307,8 @@ else:
 DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", default=f"postpurchase@{_public.hostname}")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
+# Processes that talk to shops.
+SYNC_WORKERS = max(env.int("SYNC_WORKERS", default=2), 1)
 # retry must exceed timeout x (1 + ceil((queue_limit + bulk) / workers)); due rows own retries, hence ack_failures.
 Q_CLUSTER = {
     "name": "postpurchase",
@@ -324,7 +326,7 @@ Q_CLUSTER = {
     "max_rss": 400_000,
     "poll": 0.5,
     "label": "Worker",
-    "ALT_CLUSTERS": {"sync": {"workers": 1, "queue_limit": 1, "timeout": 180, "retry": 600}},
+    "ALT_CLUSTERS": {"sync": {"workers": SYNC_WORKERS, "queue_limit": 1, "timeout": 180, "retry": 600}},
 }
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()

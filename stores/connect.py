@@ -122,7 +122,8 @@ def _write(store: Store, found: Found, *, key: str, secret: str, ca: str) -> Non
     store.probed_at = clock.now()
     # Once: what happened before the first connect never starts a message, however often keys change.
     store.live_from = store.live_from or found.now or clock.now()
-    store.state, store.state_reason, store.failures = Store.State.CONNECTED, "", 0
+    store.state, store.state_reason, store.failures, store.refusals = Store.State.CONNECTED, "", 0, 0
+    store.good_answers, store.probes, store.quiet_until = 0, 0, None
     store.save()
 
 

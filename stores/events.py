@@ -54,6 +54,7 @@ CASE_CONFIRMED = "case.confirmed_solved"
 MESSAGE_REQUESTED = "message.requested"
 MESSAGE_ACCEPTED = "message.accepted"
 STORE_CONNECTED = "store.connected"
+STORE_REFUSED = "store.refused"
 STORE_UNREACHABLE = "store.unreachable"
 STORE_RECOVERED = "store.recovered"
 

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from django.db import transaction
 
 from postpurchase import clock, due, killpoints, queue
+from stores import turns
 from stores.models import Intent, Store
+from stores.sync import health
 from stores.woo.errors import Blocked, Invalid, KeysRefused, Missing, ToldToWait, Unreachable, WooError
 
 if TYPE_CHECKING:
@@ -74,18 +76,16 @@ def plan(store: Store, kind: str, *, key: str, subject_id: int, params: dict[str
 
 
 def run_due(budget_seconds: float = 20.0) -> int:
-    """Work off due write-backs within the budget; how many were tried. One at a time for each store."""
+    """Work off due write-backs within the budget; how many were tried. Each store in turn, one call at a time for each."""
     from stores.woo.client import client_for
 
     ends = clock.monotonic() + budget_seconds
     tried = 0
-    while clock.monotonic() < ends:
-        rows = due.claim(Intent, limit=5, lease=LEASE)
-        if not rows:
+    for intent in turns.in_turn(Intent, lease=LEASE, where=health.may_ask()):
+        _attempt(client_for(intent.store), intent)
+        tried += 1
+        if clock.monotonic() >= ends:
             break
-        for intent in rows:
-            _attempt(client_for(intent.store), intent)
-            tried += 1
     return tried
 
 
@@ -104,19 +104,25 @@ def _attempt(client: "Client", intent: Intent) -> None:
     kind = _kinds[intent.kind]
     try:
         body = kind.find(client, intent)
+        health.answered(intent.store)
         if body is None:
             Intent.objects.filter(pk=intent.pk, lease_token=intent.lease_token).update(status=Intent.Status.SENT)
             killpoints.reach(f"{intent.kind}.sending")
             body = kind.create(client, intent)
             killpoints.reach(f"{intent.kind}.created")
     except ToldToWait as wait:
+        health.failed(intent.store, wait)
         due.postpone(intent, clock.now() + timedelta(seconds=wait.seconds))
     except (Unreachable, Blocked) as error:
+        if _holds(intent, error):
+            return
         due.retry(intent, clock.now() + due.backoff(intent.attempts), error.message, code=error.code or "unreachable")
         if intent.state == due.State.DEAD:
             _give_up(kind, intent, error)
     except KeysRefused as error:
         # A person has to mend the keys; until then the wish is kept, not failed.
+        if _holds(intent, error):
+            return
         due.retry(intent, clock.now() + timedelta(minutes=15), error.message, code="keys_refused")
         if intent.state == due.State.DEAD:
             _give_up(kind, intent, error)
@@ -131,6 +137,16 @@ def _attempt(client: "Client", intent: Intent) -> None:
             _give_up(kind, intent, WooError("The shop's answer could not be understood.", code="failed"))
     else:
         _settle(kind, intent, body)
+
+
+def _holds(intent: Intent, error: WooError) -> bool:
+    """Count a failure of the shop; when it holds the store, the wish waits for the shop without losing an attempt."""
+    health.failed(intent.store, error)
+    if not health.is_held(intent.store):
+        return False
+    due.postpone(intent, clock.now() + health.retry_in(intent.store))
+    Intent.objects.filter(pk=intent.pk).update(error=error.message, error_code=error.code or "unreachable")
+    return True
 
 
 def _settle(kind: WriteBack, intent: Intent, body: dict[str, Any]) -> None:

@@ -16,7 +16,9 @@ from django.db.models import Q
 from postpurchase import clock, due, queue
 from postpurchase.due import BACKFILL
 from postpurchase.errors import BusinessError, RetryLater
+from stores import turns
 from stores.models import Job, Store, User
+from stores.sync import health
 from stores.sync.tasks import LeaseLost
 
 log = logging.getLogger(__name__)
@@ -47,19 +49,29 @@ Starter = Callable[..., Job]
 _handlers: dict[str, Handler] = {}
 _errors: dict[str, Errors] = {}
 starters: dict[str, Starter] = {}
+_asking: set[str] = set()
 
 
-def register(kind: str, handler: Handler, *, errors: Errors | None = None, starter: Starter | None = None) -> None:
+def register(
+    kind: str,
+    handler: Handler,
+    *,
+    errors: Errors | None = None,
+    starter: Starter | None = None,
+    asks_shop: bool = False,
+) -> None:
     """Name the handler of a kind of job; called from `AppConfig.ready()`.
 
     `errors` tells what a job put aside, where it writes no `error_file`. With `starter(store, user=)` the kind may be
-    started by its name alone, from the API.
+    started by its name alone, from the API. One that asks the shop is not begun while the shop does not answer.
     """
     _handlers[kind] = handler
     if errors:
         _errors[kind] = errors
     if starter:
         starters[kind] = starter
+    if asks_shop:
+        _asking.add(kind)
 
 
 def errors_of(job: Job) -> Iterable[tuple[str, str, str, str]]:
@@ -210,10 +222,10 @@ def run_due(budget_seconds: float = 20.0) -> int:
     ends = clock.monotonic() + budget_seconds
     ran = 0
     while clock.monotonic() < ends:
-        rows = due.claim(Job, limit=1, lease=LEASE)
-        if not rows:
+        job = turns.next_job(lease=LEASE, where=~Q(kind__in=_asking) | health.may_ask())
+        if job is None:
             break
-        _run_slice(rows[0], max(ends - clock.monotonic(), 1.0))
+        _run_slice(job, max(ends - clock.monotonic(), 1.0))
         ran += 1
     return ran
 

@@ -78,8 +78,13 @@ class Store(models.Model):
     country = models.CharField(max_length=2, blank=True)
     state = models.CharField(max_length=12, choices=State.choices, default=State.NEW)
     state_reason = models.TextField(blank=True)
-    # Calls in a row that found no shop; the third makes it unreachable.
+    # The breaker (`stores.sync.health`): failed calls in a row, good answers since it opened, probes that failed since,
+    # refusals of keys that were good before, and until when the shop asked for rest.
     failures = models.PositiveSmallIntegerField(default=0)
+    good_answers = models.PositiveSmallIntegerField(default=0)
+    probes = models.PositiveSmallIntegerField(default=0)
+    refusals = models.PositiveSmallIntegerField(default=0)
+    quiet_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=clock.now)
 
     consumer_key = EncryptedTextField(blank=True)

@@ -27,7 +27,7 @@ def start(store: Store, *, user: Any = None) -> Job:
 
 def register() -> None:
     """Hook the handler in; called from `AppConfig.ready()`."""
-    jobs.register(KIND, run_slice, errors=put_aside_by, starter=start)
+    jobs.register(KIND, run_slice, errors=put_aside_by, starter=start, asks_shop=True)
 
 
 def put_aside_by(job: Job) -> Iterable[tuple[str, str, str, str]]:
@@ -47,11 +47,12 @@ def run_slice(job: Job, budget_seconds: float) -> JobProgress:
         run.flight.close()
         longest = max(told, run.flight.told or told, key=lambda one: one.seconds)
         run.struggled()
+        health.failed(job.store, longest)
         raise RetryLater(longest.seconds, longest.message) from None
     except (Unreachable, Blocked, KeysRefused) as error:
         run.struggled()
         health.failed(job.store, error)
-        raise RetryLater(health.probe_in(job.store.failures).total_seconds(), error.message) from None
+        raise RetryLater(health.retry_in(job.store).total_seconds(), error.message) from None
     finally:
         run.flight.close()
     return run.progress()

@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from postpurchase import clock, due, queue
 from postpurchase.due import POLL, State
+from stores import turns
 from stores.models import Store, SyncTask
 from stores.sync import health
 from stores.woo.errors import Blocked, Invalid, KeysRefused, Missing, ToldToWait, Unreachable, WooError
@@ -90,21 +91,17 @@ def arm_polls(store: Store, entities: Iterable[str] = ()) -> int:
 def run_due(budget_seconds: float = 20.0) -> int:
     """Work off due fetches and polls within the budget, one call at a time; how many were tried.
 
-    Of a shop that does not answer only the poll of orders goes out, as the probe.
+    Each store in turn, and one call at a time for each shop. Of a shop that does not answer only the probe goes out.
     """
     ends = clock.monotonic() + budget_seconds
     tried = 0
-    reachable = Q(store__state=Store.State.CONNECTED) | Q(
-        key="poll:order", store__state__in=[Store.State.UNREACHABLE, Store.State.REFUSED]
-    )
     # While the history is read, its refunds come by the page; one by one they would hold it up.
-    wanted = reachable & (~Q(entity="refund") | Q(store__backfilled_at__isnull=False))
-    while clock.monotonic() < ends:
-        rows = due.claim(SyncTask, limit=1, lease=LEASE, where=wanted)
-        if not rows:
-            break
-        _run(rows[0])
+    allowed = health.may_ask() & (~Q(entity="refund") | Q(store__backfilled_at__isnull=False))
+    for task in turns.in_turn(SyncTask, lease=LEASE, where=allowed | health.may_probe()):
+        _run(task)
         tried += 1
+        if clock.monotonic() >= ends:
+            break
     return tried
 
 
@@ -130,6 +127,7 @@ def _run(task: SyncTask) -> None:
     try:
         again_in = runner(task)
     except ToldToWait as told:
+        health.failed(store, told)
         due.postpone(task, clock.now() + timedelta(seconds=told.seconds))
     except (Unreachable, Blocked, KeysRefused) as error:
         if (
@@ -170,7 +168,7 @@ def _run(task: SyncTask) -> None:
 
 def _later(task: SyncTask, store: Store, error: WooError) -> None:
     health.failed(store, error)
-    wait = health.probe_in(store.failures)
+    wait = health.retry_in(store)
     # Not an attempt of this object's: the shop as a whole is away, and a poll must never die of that.
     due.postpone(task, clock.now() + wait)
     SyncTask.objects.filter(pk=task.pk).update(error=error.message, error_code=error.code or "unreachable")

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from postpurchase import clock, due
 from postpurchase.due import State
 from stores.models import Event, Order, Product, Refund, Store, StoreReview, SyncCursor, SyncTask
-from stores.sync import health, poll, tasks, walk
+from stores.sync import poll, tasks, walk
 from tests.factories import NOON
 from tests.stores.shop import asked, gmt, joined, place, running
 
@@ -213,66 +213,6 @@ def test_new_customers_and_reviews_come_in() -> None:
             )
         run(store, "review")
         assert StoreReview.objects.count() == 2
-
-
-def test_three_failures_make_a_shop_unreachable_and_one_answer_heals_it() -> None:
-    with running(orders=1) as sandbox:
-        store = joined(sandbox)
-        run(store)
-        sandbox.fault("drop_before", path="/orders", times=4)
-        for failures in (1, 2, 3):
-            task = run(store)
-            store.refresh_from_db()
-            assert store.failures == failures
-            assert task.state == State.DUE
-            assert task.error
-        assert store.state == Store.State.UNREACHABLE
-        assert Event.objects.filter(name="store.unreachable").count() == 1
-        sandbox.clear_faults()
-        sandbox.advance(hours=1)
-        place(sandbox)
-        run(store)
-        store.refresh_from_db()
-        assert (store.state, store.failures, store.state_reason) == (Store.State.CONNECTED, 0, "")
-        assert Event.objects.filter(name="store.recovered").count() == 1
-        assert len(fresh()) == 1
-
-
-def test_a_silent_shop_is_left_alone_but_for_the_probe() -> None:
-    with running() as sandbox:
-        store = joined(sandbox, state=Store.State.UNREACHABLE)
-        tasks.arm_polls(store)
-        tasks.arm(store, [("order", 5)])
-        sandbox.fault("status", status=500, path="/", times=0)
-        before = len(sandbox.requests)
-        tasks.run_due(5)
-        assert {one["path"].rpartition("/")[2] for one in sandbox.requests[before:]} == {"orders"}
-        assert SyncTask.objects.get(key="order:5").attempts == 0
-
-
-def test_refused_keys_stop_the_store_and_say_why() -> None:
-    with running() as sandbox:
-        store = joined(sandbox, consumer_secret="cs_wrong")
-        run(store)
-        store.refresh_from_db()
-        assert store.state == Store.State.REFUSED
-        assert "keys" in store.state_reason
-
-
-def test_a_told_pause_is_kept_to_the_second() -> None:
-    with running() as sandbox:
-        store = joined(sandbox)
-        sandbox.fault("status", status=429, headers={"Retry-After": "600"}, path="/orders")
-        with clock.frozen(NOON):
-            task = run(store)
-            assert task.due_at == NOON + timedelta(seconds=600)
-        store.refresh_from_db()
-        assert (store.state, store.failures) == (Store.State.CONNECTED, 0)
-
-
-def test_the_wait_between_probes_grows_to_an_hour() -> None:
-    waits = [int(health.probe_in(n).total_seconds() // 60) for n in (1, 2, 3, 4, 5, 6, 7, 50)]
-    assert waits == [1, 2, 5, 15, 30, 60, 60, 60]
 
 
 def test_notices_before_the_json_are_noted_for_the_merchant() -> None:

@@ -63,7 +63,7 @@ def run_slice(job: Job, budget_seconds: float) -> JobProgress:
         raise RetryLater(wait.seconds, wait.message) from None
     except (Unreachable, Blocked, KeysRefused) as error:
         health.failed(store, error)
-        raise RetryLater(health.probe_in(store.failures).total_seconds(), error.message) from None
+        raise RetryLater(health.retry_in(store).total_seconds(), error.message) from None
     except identity.OtherShop as other:
         identity.ask(store, other.reason, walk.run)
         return JobProgress(True, "identity", walk.done, walk.done, result={"sentence": other.reason})
