@@ -60,6 +60,7 @@ def run_slice(job: Job, budget_seconds: float) -> JobProgress:
     try:
         walk.go()
     except ToldToWait as wait:
+        health.failed(store, wait)
         raise RetryLater(wait.seconds, wait.message) from None
     except (Unreachable, Blocked, KeysRefused) as error:
         health.failed(store, error)
