@@ -59,10 +59,10 @@ def run_slice(job: Job, budget_seconds: float) -> JobProgress:
 
 
 def _leave_alone(store: Store) -> None:
-    """Of a store that does not answer, or refuses our keys, only one thing may ask: the poll, where there is one."""
+    """Of a store that does not answer, or refuses our keys, only the probe asks, where there is one."""
     if store.state in {Store.State.CONNECTED, Store.State.NEW}:
         return
-    probe = SyncTask.objects.filter(store=store, key="poll:order", state__in=[State.DUE, State.RUNNING]).first()
+    probe = SyncTask.objects.filter(store=store, key=health.PROBE, state__in=[State.DUE, State.RUNNING]).first()
     if probe:
         wait = (probe.due_at - clock.now()).total_seconds()
         raise RetryLater(max(wait, 0) + 30, store.state_reason)
