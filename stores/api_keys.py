@@ -17,8 +17,10 @@ from stores.models import ApiKey, Store
 if TYPE_CHECKING:
     from rest_framework.request import Request
 
-READ_SCOPES = frozenset({"orders:read", "customers:read", "ledger:read", "reviews:read", "coupons:read", "health:read"})
-WRITE_SCOPES = frozenset({"ledger:write", "reviews:write", "coupons:write"})
+READ_SCOPES = frozenset(
+    {"orders:read", "customers:read", "ledger:read", "reviews:read", "coupons:read", "health:read", "jobs:read"}
+)
+WRITE_SCOPES = frozenset({"ledger:write", "reviews:write", "coupons:write", "jobs:write"})
 SCOPES = READ_SCOPES | WRITE_SCOPES
 
 

@@ -4,16 +4,18 @@ A handler is `run_slice(job, budget_seconds) -> JobProgress`. It keeps its curso
 that it stands for, ends early when `wanted` says so, and may be killed at any moment.
 """
 
+import csv
+import io
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from postpurchase import clock, due, queue
+from postpurchase import clock, due, exporting, queue
 from postpurchase.due import BACKFILL
 from postpurchase.errors import BusinessError, RetryLater
 from stores import turns
@@ -138,6 +140,19 @@ def cancel(job: Job) -> None:
     job.refresh_from_db()
 
 
+def error_csv(job: Job) -> str:
+    """What the job put aside, as CSV: its own file where it wrote one, else object, id, reason and time."""
+    if job.error_file:
+        with job.error_file.open("rb") as kept:
+            return str(kept.read().decode("utf-8"))
+    out = io.StringIO()
+    rows = csv.writer(out)
+    rows.writerow(["object", "id", "reason", "at"])
+    for row in errors_of(job):
+        rows.writerow([exporting.safe_cell(cell) for cell in row])
+    return out.getvalue()
+
+
 ACTIONS: dict[str, Callable[[Job], None]] = {"pause": pause, "resume": resume, "cancel": cancel}
 
 
@@ -204,10 +219,21 @@ def left(job: Job) -> tuple[float, float] | None:
     return rows_left / max(rates) * 0.8, rows_left / min(rates) * 1.3
 
 
-def waits_until(job: Job) -> Any:
+def waits_until(job: Job) -> datetime | None:
     """The moment until which the job waits for the store, as it was told to or because it did not answer; else None."""
     waits = job.status in {Job.Status.QUEUED, Job.Status.RUNNING} and job.state == due.State.DUE
     return job.due_at if waits and job.error and job.due_at > clock.now() else None
+
+
+def line(job: Job) -> str:
+    """The job in one line for the command line; English, as all output there."""
+    percent = min(100 * job.done // job.total, 100) if job.total else 0
+    words = [f"{job.phase:<11} {job.done:,}/{job.total:,}", f"{percent}%", f"{job.rate:.0f}/s"]
+    if seconds := left(job):
+        words.append(f"~{seconds[0] / 60:.0f}-{seconds[1] / 60:.0f} min")
+    if until := waits_until(job):
+        words.append(f"waiting for the store until {until.astimezone(job.store.tz):%H:%M}")
+    return "  ".join([*words, f"errors {job.errors_count}"])
 
 
 def end_crashed() -> None:

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from stores.api import CouponViewSet, CustomerViewSet, HealthViewSet, OrderViewSet
+from stores.api_jobs import JobViewSet
 from stores.views import (
     approve,
     connect,
@@ -38,6 +39,7 @@ dashboard: list[URLPattern | URLResolver] = [
     path("settings/developers/<int:pk>/revoke/", developers.revoke_key, name="api-key-revoke"),
     path("jobs/<int:pk>/", jobs.job, name="job"),
     path("jobs/<int:pk>/action/", jobs.job_action, name="job_action"),
+    path("jobs/<int:pk>/errors/", jobs.job_errors, name="job_errors"),
 ]
 public: list[URLPattern | URLResolver] = [
     path("setup/connect/", connect.first, name="connect-first"),
@@ -51,4 +53,5 @@ api: list[tuple[str, type, str]] = [
     ("customers", CustomerViewSet, "api-customers"),
     ("coupons", CouponViewSet, "api-coupons"),
     ("health", HealthViewSet, "api-health"),
+    ("jobs", JobViewSet, "api-jobs"),
 ]

@@ -25,6 +25,12 @@ def start(store: Store, *, user: Any = None) -> Job:
     return jobs.start(store, KIND, user=user)
 
 
+def set_gentle(store: Store, gentle: bool) -> None:
+    """Read the history with one request at a time and a pause after each, or as fast as the store bears it."""
+    Store.objects.filter(pk=store.pk).update(gentle=gentle)
+    store.gentle = gentle
+
+
 def register() -> None:
     """Hook the handler in; called from `AppConfig.ready()`."""
     jobs.register(KIND, run_slice, errors=put_aside_by, starter=start, asks_shop=True)

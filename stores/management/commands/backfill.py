@@ -10,7 +10,7 @@ from postpurchase import clock
 from postpurchase.due import State
 from stores import jobs
 from stores.models import Job, Store
-from stores.sync import backfill
+from stores.sync import backfill, tasks
 
 _SLICE_SECONDS = 5.0
 
@@ -23,9 +23,17 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--store", help="slug; not needed with a single store")
+        speed = parser.add_mutually_exclusive_group()
+        speed.add_argument("--gentle", action="store_true", help="one request at a time and a pause after each, kept")
+        speed.add_argument("--brisk", action="store_true", help="as fast as the store bears, kept")
 
     def handle(self, *args: Any, **options: Any) -> None:
         store = pick_store(options["store"])
+        if options["gentle"] or options["brisk"]:
+            backfill.set_gentle(store, options["gentle"])
+        if store.state != Store.State.CONNECTED:
+            # Somebody asks for it here and now: whether the shop answers again is looked at first.
+            tasks.poll_now(store)
         job = backfill.start(store)
         if job.status in {Job.Status.PAUSED, Job.Status.FAILED}:
             jobs.resume(job)
@@ -35,7 +43,7 @@ class Command(BaseCommand):
             if not jobs.run_one(job.pk, _SLICE_SECONDS):
                 raise CommandError("A worker is at this job already; see its page in the dashboard.", returncode=1)
             job.refresh_from_db()
-            line = _line(job)
+            line = jobs.line(job)
             self._show(line)
             if job.status == Job.Status.DONE:
                 break
@@ -57,15 +65,6 @@ class Command(BaseCommand):
     def _end(self) -> None:
         if sys.stdout.isatty():
             self.stdout.write("")
-
-
-def _line(job: Job) -> str:
-    percent = 100 * job.done // job.total if job.total else 0
-    minutes = (job.total - job.done) / job.rate / 60 if job.rate and job.total > job.done else 0
-    return (
-        f"{job.phase:<11} {job.done:,}/{job.total:,}  {percent}%  {job.rate:.0f}/s  "
-        f"~{minutes:.0f} min  errors {job.errors_count}"
-    )
 
 
 def pick_store(slug: str | None) -> Store:
