@@ -68,6 +68,8 @@ ALLOWED_HOSTS = [_public.hostname, "127.0.0.1", "localhost", *_list("EXTRA_HOSTS
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if _public.scheme == "https" else []
 # Hosts in private ranges that outgoing calls may reach (a shop in the same network); merchants cannot change this.
 ALLOWED_PRIVATE_HOSTS = _list("ALLOWED_PRIVATE_HOSTS")
+# From where calls to shops leave, for merchants whose firewall has to let them pass.
+OUTGOING_IP = env.str("OUTGOING_IP", default="")
 VERSION = "0.1.0"
 
 INSTALLED_APPS = [

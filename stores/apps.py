@@ -7,6 +7,7 @@ class StoresConfig(AppConfig):
     def ready(self) -> None:
         from postpurchase import clock, queue
         from stores import (
+            abilities,
             connect,
             coupons,
             events,
@@ -37,5 +38,5 @@ class StoresConfig(AppConfig):
         queue.register_tick("estimates", lambda: shipments.tick_estimates(clock.now()))
         queue.register_tick("nightly checks", reconcile.tick_nightly)
         registries.add_eraser(privacy.erase_from_mirror)
-        for module in (pages, timeline, coupons, backfill, checks, connect, fetch, poll, probes, reconcile):
+        for module in (pages, timeline, coupons, backfill, checks, connect, abilities, fetch, poll, probes, reconcile):
             module.register()

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from postpurchase import clock, due, queue
 from postpurchase.errors import BusinessError
-from stores import audit, events
+from stores import abilities, audit, events
 from stores.models import Job, Membership, Order, Store, SyncTask, User, WebhookEndpoint
 from stores.sync import backfill, health, tasks
 from stores.woo.client import Client, client_for
@@ -93,6 +93,7 @@ def connect(
         )
         tasks.arm_polls(connected)
         _arm_webhooks(connected)
+        abilities.arm(connected)
         Job.objects.filter(store=connected, kind=backfill.KIND, state=due.State.DUE).update(due_at=at)
         if connected.backfilled_at is None:
             backfill.start(connected, user=user)

@@ -13,7 +13,18 @@ from typing import Any
 from .wire import Request, Response
 
 KINDS = (
-    *("status", "headers", "prefix", "truncate", "delay", "drop_before", "drop_after_commit", "stale", "short_page"),
+    *(
+        "status",
+        "headers",
+        "prefix",
+        "truncate",
+        "delay",
+        "drop_before",
+        "drop_after_commit",
+        "stale",
+        "strip",
+        "short_page",
+    ),
     *("empty_list", "drop_rows", "ignore", "cached", "break_on"),
 )
 
@@ -100,6 +111,8 @@ def before(faults: list[Fault], request: Request) -> Response | None:
             time.sleep(float(fault.options.get("seconds", 1)))
         elif fault.kind == "drop_before":
             return Response(0, drop=True)
+        elif fault.kind == "strip":
+            request.headers.pop(str(fault.options.get("header", "authorization")).lower(), None)
         elif fault.kind == "stale":
             request.headers["x-sandbox-stale"] = "1"
         elif fault.kind == "ignore":

@@ -6,6 +6,7 @@ import io
 import random
 import socket
 import sqlite3
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -40,7 +41,8 @@ class Sandbox:
     orders trickle in, and parcels leave and arrive. `key` and `secret` fix the first key, which may read and write and
     belongs to an administrator. `basic_over_http` takes plain keys without https and `http_callbacks` wc-auth callbacks
     to plain http; no real store does either. Unchanged pages of lists are kept ready up to `page_cache_bytes`.
-    `fulfilments` switches the feature on that keeps parcels in the store.
+    `fulfilments` switches the feature on that keeps parcels in the store. `certificate` is a file with key and
+    certificate to answer https with; with `https_hidden` the store does not know of that, as behind some proxies.
     """
 
     def __init__(
@@ -66,6 +68,8 @@ class Sandbox:
         secret: str = "",
         page_cache_bytes: int = 64_000_000,
         fulfilments: bool = False,
+        certificate: str = "",
+        https_hidden: bool = False,
     ) -> None:
         self.clock = StoreClock(zone, clock)
         if prices_include_tax is None:
@@ -110,6 +114,8 @@ class Sandbox:
         self._auto_deliver = auto_deliver
         self._live_per_minute = live_per_minute
         self._port = port
+        self._certificate = certificate
+        self._https_hidden = https_hidden
         self._server: ThreadingHTTPServer | None = None
         self._threads: list[threading.Thread] = []
         self._stopping = threading.Event()
@@ -125,6 +131,12 @@ class Sandbox:
 
         Handler.app = app
         self._server = _Server(("127.0.0.1", self._port), Handler)
+        if self._certificate:
+            Handler.scheme = "http" if self._https_hidden else "https"
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(self._certificate)
+            # The handshake belongs to the connection's own thread.
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._spawn(self._server.serve_forever, 0.05)
         if self._auto_deliver:
             self._spawn(self._deliver_for_ever)
@@ -177,7 +189,8 @@ class Sandbox:
         """The store's address, without a slash at the end."""
         if self._server is None:
             return f"http://127.0.0.1:{self._port}" if self._port else "http://sandbox.test"
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        scheme = "https" if self._certificate else "http"
+        return f"{scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     @property
     def wsgi(self) -> Callable[..., Any]:
@@ -322,6 +335,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     app: App
+    scheme = "http"
     protocol_version = "HTTP/1.1"
     # One segment for head and body: without this, small answers wait for the other side's delayed acknowledgement.
     wbufsize = -1
@@ -338,7 +352,7 @@ class _Handler(BaseHTTPRequestHandler):
             "CONTENT_TYPE": self.headers.get("Content-Type", ""),
             "CONTENT_LENGTH": str(length),
             "REMOTE_ADDR": self.client_address[0],
-            "wsgi.url_scheme": "http",
+            "wsgi.url_scheme": self.scheme,
             "wsgi.input": io.BytesIO(self.rfile.read(length) if length else b""),
         }
         for name, value in self.headers.items():

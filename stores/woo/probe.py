@@ -13,14 +13,15 @@ from django.utils.translation import gettext as _
 
 from postpurchase import clock, http
 from stores import selftest
-from stores.woo import address, decode
+from stores.woo import abilities, address, decode, diagnosis
 from stores.woo.client import USER_AGENT, Client
 from stores.woo.errors import Blocked, Invalid, KeysRefused, ReadOnlyKeys, Unreachable, WooError
 
 PAGE_BYTES = 4 * 1024 * 1024
+ASK_SECONDS = 30.0
 REDIRECTS = 3
-# WordPress marks its pages so.
-_WORDPRESS = (b"wp-content", b"wp-includes", b"wp-json")
+# Ways of showing keys, the most careful first.
+MODES = ("basic", "query", "oauth")
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,11 @@ class _Stop(Exception):
         super().__init__(text)
         self.text, self.fix, self.code = text, fix, code
 
+    @classmethod
+    def of(cls, found: diagnosis.Diagnosis) -> "_Stop":
+        """A step that ends with this diagnosis."""
+        return cls(found.text, found.fix, found.code)
+
 
 class Probe:
     """The checks of one shop. Iterate `steps()`; after a bad step there is no further one. `found` fills on the way."""
@@ -75,6 +81,8 @@ class Probe:
         self.client: Client | None = None
         self._session = http.session(ca=ca)
         self._index: dict[str, Any] = {}
+        # The first page that came where the index was due.
+        self._refused: http.Answer | None = None
 
     def steps(self) -> Iterator[Step]:
         """Run the checks one after the other. BusinessError `bad_address` when what was pasted is no address."""
@@ -84,6 +92,18 @@ class Probe:
                 ("read", _("Keys may read"), self._read),
                 ("settings", _("Settings of the shop"), self._settings),
                 ("write", _("Keys may write"), self._write),
+                ("address", _("Our own address"), self._address),
+            ]
+        )
+
+    def again(self, mode: str) -> Iterator[Step]:
+        """The checks of a connected shop, without writing. Keys are never shown in a less careful way than `mode`."""
+        modes = MODES[: MODES.index(mode) + 1]
+        yield from self._run(
+            [
+                *self._without_keys(),
+                ("read", _("Keys may read"), lambda: self._read(modes)),
+                ("settings", _("Settings of the shop"), self._settings),
                 ("address", _("Our own address"), self._address),
             ]
         )
@@ -114,8 +134,8 @@ class Probe:
                 yield Step(name, label, "bad", stop.text, stop.fix, stop.code)
                 return
             except WooError as error:
-                kind = error.code if error.code in {"time_out", "blocked", "modsecurity", "tls"} else "unreachable"
-                yield Step(name, label, "bad", error.message, "", "no_https" if kind == "tls" else kind)
+                found = diagnosis.of_error(error)
+                yield Step(name, label, "bad", found.text, found.fix, found.code)
                 return
             yield Step(name, label, "warn" if code else "ok", text, fix, code)
 
@@ -125,7 +145,7 @@ class Probe:
         """GET without keys, following redirects within the site; the answer and where it came from."""
         for _hop in range(REDIRECTS + 1):
             answer = http.call(
-                self._session, "GET", url, headers={"User-Agent": USER_AGENT}, max_bytes=PAGE_BYTES, seconds=30
+                self._session, "GET", url, headers={"User-Agent": USER_AGENT}, max_bytes=PAGE_BYTES, seconds=ASK_SECONDS
             )
             self.found.now = _their_clock(answer.headers.get("Date", ""))
             target = urljoin(url, answer.headers.get("Location", ""))
@@ -158,7 +178,7 @@ class Probe:
                 "no_https",
             )
         if problem and problem.kind == "time_out":
-            raise _Stop(_("The shop took too long to answer."), _("Try again when the shop is less busy."), "time_out")
+            raise _Stop.of(diagnosis.time_out())
         raise _Stop(
             _("There is no answer at this address."),
             _(
@@ -178,6 +198,7 @@ class Probe:
                 self.found.base_url = (url.partition("/wp-json")[0]).removesuffix("/index.php").rstrip("/")
                 self.found.index_php = "/index.php/wp-json" in url
                 return True
+            self._refused = self._refused or answer
         return False
 
     def _https(self) -> tuple[str, str, str]:
@@ -192,7 +213,7 @@ class Probe:
     def _wordpress(self) -> tuple[str, str, str]:
         if self._index:
             if "namespaces" not in self._index and "code" not in self._index:
-                raise self._no_wordpress()
+                raise _Stop.of(diagnosis.of_front(200, b""))
             return ("", "", "")
         base = self.found.base_url
         try:
@@ -206,29 +227,8 @@ class Probe:
                 _("In WordPress under Settings, Permalinks, choose any form but “Plain” and save."),
                 "plain_permalinks",
             )
-        if front.status == 501:
-            raise Blocked(_("The server's ModSecurity refuses the call."), code="modsecurity")
-        page = front.body.lower()
-        if b"coming-soon" in page or b"coming soon" in page:
-            raise _Stop(
-                _("The shop is in coming-soon mode and shows nothing but that."),
-                _("In WooCommerce under Settings, Site visibility, choose Live, or let this program pass."),
-                "coming_soon",
-            )
-        if any(mark in page for mark in _WORDPRESS) or front.status in {401, 403, 406, 455, 503}:
-            raise _Stop(
-                _("A firewall or a security plugin keeps the REST API closed."),
-                _("Let requests of “%(agent)s” to /wp-json/ pass.") % {"agent": USER_AGENT},
-                "blocked",
-            )
-        raise self._no_wordpress()
-
-    def _no_wordpress(self) -> _Stop:
-        return _Stop(
-            _("The address answers, but it is not a WordPress site."),
-            _("If the shop stands in a folder, write that too, such as https://example.com/shop."),
-            "not_wordpress",
-        )
+        refused = self._refused and diagnosis.of_page(self._refused.status, self._refused.body)
+        raise _Stop.of(refused or diagnosis.of_front(front.status, front.body))
 
     def _woocommerce(self) -> tuple[str, str, str]:
         namespaces = self._index.get("namespaces")
@@ -241,32 +241,23 @@ class Probe:
         self.found.name = decode.plain(str(self._index.get("name") or ""))[:120]
         return ("", "", "")
 
-    def _read(self) -> tuple[str, str, str]:
+    def _read(self, modes: tuple[str, ...] = MODES) -> tuple[str, str, str]:
+        """Find the way in which the shop takes keys. Over plain http they are only ever used to sign."""
         secure = self.found.base_url.startswith("https://")
-        first: KeysRefused | None = None
-        for mode in ("basic", "query", "oauth") if secure else ("oauth",):
+        for mode in modes if secure else ("oauth",):
             client = Client(self.root, key=self.key, secret=self.secret, mode=mode, ca=self.ca)
             try:
                 client.page("orders", per_page=1)
             except KeysRefused as error:
-                first = first or error
-                if error.code in {"no_right", "write_only_keys"} or (
-                    mode == "basic" and error.code == "secret_refused"
-                ):
-                    break
+                if error.code == "no_right":
+                    raise _Stop.of(diagnosis.no_right()) from None
+                if error.code == "write_only_keys" or (mode != "oauth" and error.code == "secret_refused"):
+                    raise _Stop.of(diagnosis.secret_wrong()) from None
                 continue
             self.client, self.found.mode = client, mode
-            if mode == "basic" or not secure:
-                return ("", "", "")
-            return (
-                _("The shop's server drops the Authorization header, so the keys go another way."),
-                _("Ask the host to pass the Authorization header to PHP."),
-                "header_stripped",
-            )
-        assert first is not None
-        if first.code == "no_right":
-            raise _Stop(first.message, "", "no_right")
-        raise _Stop(first.message, "", "keys_refused")
+            repair = diagnosis.of_mode(mode, secure=secure)
+            return (repair.text, repair.fix, repair.code) if repair else ("", "", "")
+        raise _Stop.of(diagnosis.keys_unknown(secure=secure))
 
     def _settings(self) -> tuple[str, str, str]:
         client, found = self._connected(), self.found
@@ -293,7 +284,9 @@ class Probe:
             "wp_version": str(environment.get("wp_version") or ""),
             "hpos": shop.get("HPOS_enabled"),
             **({"index_php": True} if found.index_php else {}),
-            **self._behaviour(client),
+            **abilities.by_behaviour(client),
+            # Who it says it is: a copy or a moved shop says something else.
+            "home": str(self._index.get("home") or "")[:200],
         }
         version = found.capabilities["woo_version"]
         return (
@@ -324,26 +317,6 @@ class Probe:
             return address.zone_of_offset(round((local - gmt).total_seconds() / 60))
         except (IndexError, KeyError, TypeError, ValueError):
             return "UTC"
-
-    def _behaviour(self, client: Client) -> dict[str, Any]:
-        """What the shop can do, tried rather than guessed from its version."""
-        can: dict[str, Any] = {}
-        future = clock.now() + timedelta(days=3650)
-        for entity in ("order", "product", "coupon"):
-            try:
-                page = client.page(
-                    f"{entity}s", modified_after=future, dates_are_gmt=True, orderby="modified", order="asc", per_page=1
-                )
-                can[f"modified_after:{entity}"] = not page.rows
-            except Invalid:
-                can[f"modified_after:{entity}"] = False
-        can["fulfilments"] = self._has_fulfilments(client)
-        return can
-
-    def _has_fulfilments(self, client: Client) -> bool:
-        """Whether the shop keeps parcels itself; the address is not there while that feature is off."""
-        newest = client.page("orders", per_page=1).rows
-        return bool(newest) and client.fulfilments(newest[0]["id"]) is not None
 
     def _write(self) -> tuple[str, str, str]:
         client = self._connected()
