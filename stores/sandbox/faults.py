@@ -13,19 +13,8 @@ from typing import Any
 from .wire import Request, Response
 
 KINDS = (
-    *(
-        "status",
-        "headers",
-        "prefix",
-        "truncate",
-        "delay",
-        "drop_before",
-        "drop_after_commit",
-        "stale",
-        "strip",
-        "short_page",
-    ),
-    *("empty_list", "drop_rows", "ignore", "cached", "break_on"),
+    *("status", "headers", "prefix", "truncate", "delay", "drop_before", "drop_after_commit", "stale", "strip"),
+    *("short_page", "empty_list", "drop_rows", "ignore", "cached", "break_on", "replace"),
 )
 
 
@@ -37,7 +26,8 @@ class Fault:
     headers {headers}, prefix {text, default a BOM}, truncate {bytes, default half}, delay {seconds},
     empty_list {totals: true also tells 0}, drop_rows {ids}: rows that may not be shown, taken out after the page was cut,
     ignore {params}: as of a version that does not know them, cached {seconds, blind: whatever was asked}: a cache in
-    front, with `Age` and an old `Date`, break_on {ids}: status 500 for every answer with one of these objects in whole.
+    front, with `Age` and an old `Date`, break_on {ids}: status 500 for every answer with one of these objects in whole,
+    replace {old, new}: another text in the answer's body.
     """
 
     kind: str
@@ -150,6 +140,9 @@ def after(faults: list[Fault], response: Response) -> Response:
         elif fault.kind == "drop_rows" and response.body[:1] == b"[":
             gone = fault.options.get("ids", [])
             response.body = json.dumps([row for row in json.loads(response.body) if row.get("id") not in gone]).encode()
+        elif fault.kind == "replace":
+            old, new = (str(fault.options.get(name, "")).encode() for name in ("old", "new"))
+            response.body = response.body.replace(old, new)
         elif fault.kind == "break_on":
             _break_on(fault.options.get("ids", []), response)
         elif fault.kind == "short_page" and response.body[:1] == b"[":
