@@ -1,17 +1,23 @@
 """API resources of the mirror: orders, customers, coupons (read), coupons by hand (write), health."""
 
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
 import django_filters
+from django.core.exceptions import ValidationError as DjangoValidationError
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers
+from rest_framework.decorators import action
+from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from stores import coupons, registries
 from stores.api_base import Idempotent, ReadOnly, StoreViewSet
-from stores.models import Coupon, CouponLine, Customer, Order, OrderLine, Refund, Shipment
+from stores.elsewhere.channels import open_channel
+from stores.elsewhere.taking import take_in
+from stores.models import Channel, Coupon, CouponLine, Customer, Order, OrderLine, Refund, Shipment, Store
 
 
 class LineSerializer(serializers.ModelSerializer[OrderLine]):
@@ -89,14 +95,126 @@ class OrderFilter(django_filters.FilterSet):
         fields = ["number", "status", "customer", "counted", "channel", "external_id"]
 
 
-class OrderViewSet(ReadOnly):
-    """Orders as the store holds them now, with lines, refunds, shipments and coupon use."""
+class ElsewhereLine(serializers.Serializer[Any]):
+    sku = serializers.CharField(required=False)
+    name = serializers.CharField(required=False)
+    quantity = serializers.CharField(default="1")
+    total = serializers.CharField(help_text="Without tax.")
+
+
+class ElsewhereOrder(serializers.Serializer[Any]):
+    """An order of another channel as it is now. Amounts are texts, times RFC 3339; one of email and phone is needed."""
+
+    external_id = serializers.CharField(max_length=120)
+    created_at = serializers.CharField()
+    total = serializers.CharField(help_text="With tax and shipping.")
+    email = serializers.CharField(required=False)
+    phone = serializers.CharField(required=False)
+    number = serializers.CharField(required=False)
+    status = serializers.CharField(required=False, help_text="completed if it is left out")
+    currency = serializers.CharField(required=False)
+    tax = serializers.CharField(required=False)
+    shipping = serializers.CharField(required=False)
+    discount = serializers.CharField(required=False)
+    refunded = serializers.CharField(required=False)
+    paid_at = serializers.CharField(required=False)
+    delivered_at = serializers.CharField(required=False)
+    first_name = serializers.CharField(required=False)
+    last_name = serializers.CharField(required=False)
+    country = serializers.CharField(required=False)
+    region = serializers.CharField(required=False)
+    city = serializers.CharField(required=False)
+    language = serializers.CharField(required=False)
+    payment_method = serializers.CharField(required=False)
+    shipping_method = serializers.CharField(required=False)
+    lines = ElsewhereLine(many=True, required=False)
+
+
+class NewOrder(ElsewhereOrder):
+    channel = serializers.CharField(max_length=40)
+    contact = serializers.ChoiceField(choices=Order.Contact.choices, required=False)
+
+
+class OrderBatch(serializers.Serializer[Any]):
+    channel = serializers.CharField(max_length=40)
+    contact = serializers.ChoiceField(choices=Order.Contact.choices, required=False)
+    orders = serializers.ListField(child=serializers.DictField(), min_length=1, max_length=500)
+
+
+class BatchAnswer(serializers.Serializer[Any]):
+    new = serializers.IntegerField()
+    changed = serializers.IntegerField()
+    unchanged = serializers.IntegerField()
+    refused = serializers.ListField(
+        child=serializers.DictField(), help_text="[{index, external_id, errors: [{field, code, detail}]}]"
+    )
+    orders = serializers.DictField(child=serializers.IntegerField())
+
+
+class OrderViewSet(Idempotent, mixins.ListModelMixin, mixins.RetrieveModelMixin, StoreViewSet):
+    """Orders as the store holds them now, with lines, refunds, shipments and coupon use.
+
+    POST tells the present state of an order that was made elsewhere (a marketplace, a till). It is never sent to
+    WooCommerce. The same again changes nothing; another state updates the order of this channel and external id.
+    """
 
     scope = "orders"
     model = Order
     serializer_class = OrderSerializer
     filterset_class = OrderFilter
     prefetched = ("lines", "coupon_lines", "refund_rows", "shipments")
+
+    @extend_schema(request=NewOrder, responses={200: OrderSerializer, 201: OrderSerializer})
+    def create(self, request: Request) -> Response:
+        told = _told(request, ("channel", "contact"), NewOrder)
+
+        def act() -> tuple[dict[str, Any], int]:
+            channel = _channel(self.store, told)
+            values = {name: value for name, value in dict(request.data).items() if name not in {"channel", "contact"}}
+            done = take_in(self.store, [(0, values)], channel=channel)
+            if done.refused:
+                raise serializers.ValidationError(
+                    {fault.field: [ErrorDetail(fault.detail, fault.code)] for fault in done.refused[0].faults}
+                )
+            order = self.get_queryset().get(pk=next(iter(done.orders.values())))
+            return dict(OrderSerializer(order).data), 201 if done.new else 200
+
+        return self.once(request, act)
+
+    @extend_schema(request=OrderBatch, responses=BatchAnswer)
+    @action(detail=False, methods=["post"])
+    def batch(self, request: Request) -> Response:
+        """Up to 500 orders of one channel at once. Those that cannot be read are named; the others are taken."""
+        told = _told(request, ("channel", "contact", "orders"), OrderBatch)
+
+        def act() -> tuple[dict[str, Any], int]:
+            done = take_in(self.store, list(enumerate(told["orders"])), channel=_channel(self.store, told))
+            refused = [
+                {"index": one.row, "external_id": one.external_id, "errors": [asdict(fault) for fault in one.faults]}
+                for one in done.refused
+            ]
+            counts = {"new": done.new, "changed": done.changed, "unchanged": done.unchanged}
+            return counts | {"refused": refused, "orders": done.orders}, 200
+
+        return self.once(request, act)
+
+
+def _told(request: Request, names: tuple[str, ...], form: type[serializers.Serializer[Any]]) -> dict[str, Any]:
+    """These fields of the body, checked; what an order says is read by `take_in`, the same way as from a file."""
+    if not isinstance(request.data, dict):
+        raise serializers.ValidationError({"": ["Send one object."]})
+    fields = form().fields
+    checked = type("Told", (serializers.Serializer,), {name: fields[name] for name in names})(data=request.data)
+    checked.is_valid(raise_exception=True)
+    found: dict[str, Any] = checked.validated_data
+    return found
+
+
+def _channel(store: Store, told: dict[str, Any]) -> Channel:
+    try:
+        return open_channel(store, told["channel"], contact=told.get("contact"))
+    except DjangoValidationError as error:
+        raise serializers.ValidationError({"channel": error.messages}) from error
 
 
 class CustomerSerializer(serializers.ModelSerializer[Customer]):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 READ_SCOPES = frozenset(
     {"orders:read", "customers:read", "ledger:read", "reviews:read", "coupons:read", "health:read", "jobs:read"}
 )
-WRITE_SCOPES = frozenset({"ledger:write", "reviews:write", "coupons:write", "jobs:write"})
+WRITE_SCOPES = frozenset({"orders:write", "ledger:write", "reviews:write", "coupons:write", "jobs:write"})
 SCOPES = READ_SCOPES | WRITE_SCOPES
 
 

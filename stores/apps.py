@@ -22,6 +22,7 @@ class StoresConfig(AppConfig):
             shipments,
             timeline,
         )
+        from stores.elsewhere import importing
         from stores.sync import backfill, checks, fetch, health, poll, probes, reconcile, tasks
 
         queue.register_drain("events", lambda budget: events.dispatch())
@@ -31,6 +32,7 @@ class StoresConfig(AppConfig):
         queue.register_drain("jobs", jobs.run_due, cluster="sync")
         queue.register_tick("housekeeping", housekeeping.tidy)
         queue.register_tick("probes", health.tick_probes)
+        queue.register_tick("order files", importing.tidy)
         queue.register_tick("crashed write-backs", intents.end_crashed)
         queue.register_tick("crashed jobs", jobs.end_crashed)
         queue.register_tick("coupon expiry", coupons.tick_expiry)
@@ -38,5 +40,18 @@ class StoresConfig(AppConfig):
         queue.register_tick("estimates", lambda: shipments.tick_estimates(clock.now()))
         queue.register_tick("nightly checks", reconcile.tick_nightly)
         registries.add_eraser(privacy.erase_from_mirror)
-        for module in (pages, timeline, coupons, backfill, checks, connect, abilities, fetch, poll, probes, reconcile):
+        for module in (
+            pages,
+            timeline,
+            coupons,
+            backfill,
+            checks,
+            connect,
+            abilities,
+            fetch,
+            poll,
+            probes,
+            reconcile,
+            importing,
+        ):
             module.register()
