@@ -86,6 +86,23 @@ def test_a_poll_with_nothing_new_writes_only_freshness() -> None:
         assert (Order.objects.count(), Event.objects.count()) == (rows, events)
 
 
+def test_polls_of_a_quiet_shop_ask_once_for_each_list() -> None:
+    with running(orders=2) as sandbox:
+        store = joined(sandbox, backfilled_at=clock.now())
+        store.capabilities["fulfilments"] = True
+        store.save()
+        place(sandbox, account=True)
+        entities = ["order", "product", "coupon", "customer", "review"]
+        for _ in range(2):
+            for entity in entities:
+                run(store, entity)
+        before = len(sandbox.requests)
+        for entity in entities:
+            run(store, entity)
+        lists = [one["path"].rpartition("/wc/v3/")[2] for one in sandbox.requests[before:]]
+        assert sorted(lists) == ["coupons", "customers", "orders", "products", "products/reviews"]
+
+
 @pytest.mark.parametrize("zone", ["Asia/Kolkata", "Europe/Berlin", "America/New_York"])
 def test_a_shop_in_any_zone_loses_no_change(zone: str) -> None:
     with running(orders=1, zone=zone) as sandbox:
