@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 # Checks and tests need no settings of their own.
 DEVELOPMENT := DEBUG=true
 
-.PHONY: run test lint messages bench lock clean
+.PHONY: run test soak lint messages bench lock clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/runtime.stamp var/env ## everything on this machine: web, worker, sandbox store, demo data
@@ -14,6 +14,9 @@ run: $(VENV)/runtime.stamp var/env ## everything on this machine: web, worker, s
 
 test: $(VENV)/dev.stamp ## all tests but those in the browser, on SQLite or on DATABASE_URL
 	@$(PY) -m pytest -q $(TESTS)
+
+soak: $(VENV)/dev.stamp ## half an hour of a busy shop of 10x, its webhooks failing; at the end mirror equals shop
+	@$(PY) -m pytest -q -m soak tests/faults
 
 messages: $(VENV)/dev.stamp ## collect what shoppers read, update and compile the catalogues (needs gettext)
 	$(DEVELOPMENT) $(PY) manage.py messages

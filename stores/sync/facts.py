@@ -37,6 +37,7 @@ class Known:
     content_hash: str
     fetched_at: datetime | None
     deleted_at: datetime | None
+    created: datetime | None = None
 
     @property
     def real(self) -> bool:

@@ -1,15 +1,19 @@
 """Orders into the mirror, a page at a time: rows first, then what changed as facts."""
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
+
+from django.utils.translation import gettext as _
 
 from stores import events
 from stores.events import Fact
 from stores.models import CouponLine, Order, OrderLine, Product, Store
 from stores.sync import coupon_uses, parcels, people, refunds, rows
 from stores.sync.facts import DRAFTS, Known, is_counted, order_facts, takes
+from stores.woo.errors import OtherShop
 from stores.woo.payloads import LinePayload, OrderPayload, storable
 from stores.woo.payloads.values import MARK
 
@@ -111,6 +115,7 @@ def apply_orders(store: Store, page: Sequence[Read], *, fetched_at: datetime, hi
     }
     if not news:
         return 0
+    _must_be_ours(store, news, known)
     languages = {one.order.woo_id: _language(store, one.order) for one in news.values()}
     found = people.customers_of(
         store,
@@ -170,8 +175,30 @@ def _known(store: Store, ids: Sequence[int]) -> dict[int, Known]:
             "content_hash",
             "fetched_at",
             "deleted_at",
+            "created_gmt",
         )
     }
+
+
+def _must_be_ours(store: Store, news: dict[int, Read], known: dict[int, Known]) -> None:
+    """Another shop numbers its orders too: an order with another key and another creation is not the one known here.
+
+    A merchant may change the date of an order, and plugins make keys anew; hardly both.
+    """
+    moved = [
+        woo_id
+        for woo_id, one in news.items()
+        if (row := known.get(woo_id)) and row.created and row.created != one.order.created
+    ]
+    if not moved:
+        return
+    keys = dict(Order.objects.filter(store=store, woo_id__in=moved).values_list("woo_id", "raw__order_key"))
+    for woo_id in moved:
+        told = json.loads(news[woo_id].body).get("order_key")
+        if told and keys.get(woo_id) and told != keys[woo_id]:
+            raise OtherShop(
+                _("The orders at this address are other ones than those known here under the same numbers.")
+            )
 
 
 def _language(store: Store, order: OrderPayload) -> str:

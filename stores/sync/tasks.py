@@ -12,7 +12,7 @@ from postpurchase.due import POLL, State
 from stores import turns
 from stores.models import Store, SyncTask
 from stores.sync import health
-from stores.woo.errors import Blocked, Invalid, KeysRefused, Missing, ToldToWait, Unreachable, WooError
+from stores.woo.errors import Blocked, Invalid, KeysRefused, Missing, OtherShop, ToldToWait, Unreachable, WooError
 
 log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=300)
@@ -149,6 +149,12 @@ def _run(task: SyncTask) -> None:
     except NoNews as found:
         due.postpone(task, clock.now() + ASK_AGAIN)
         SyncTask.objects.filter(pk=task.pk).update(error=found.message, error_code=found.code)
+    except OtherShop as other:
+        # What it brought was rolled back. No more of it until a person has answered.
+        from stores.sync.reconcile import identity
+
+        identity.ask(store, other.message)
+        due.postpone(task, clock.now() + ASK_AGAIN)
     except LeaseLost:
         log.warning(
             "task %s of store %s was overtaken by another worker; its rows were rolled back", task.key, store.pk

@@ -49,3 +49,7 @@ class Invalid(WooError):
 
 class Duplicate(Invalid):
     """It is there already (409, or a coupon code that exists)."""
+
+
+class OtherShop(WooError):
+    """This is, or may be, another shop than the one that the mirror was read from: nothing of it may be written."""

@@ -12,18 +12,10 @@ from stores.models import Order, Reconciliation, Store
 from stores.sync.fetch import gmt_of
 from stores.woo import decode
 from stores.woo.client import USER_AGENT, Client, client_for, root_of
-from stores.woo.errors import Missing, Unreachable
+from stores.woo.errors import Missing, OtherShop, Unreachable
 
 SAMPLE = 5
 INDEX_BYTES = 4 * 1024 * 1024
-
-
-class OtherShop(Exception):
-    """The shop is not, or may not be, the one that the mirror was read from; `reason` is for the merchant."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 def check(store: Store) -> None:

@@ -23,7 +23,7 @@ from stores.sync.fetch import gmt_of
 from stores.sync.reconcile import absent, compare, identity, report
 from stores.sync.tasks import LeaseLost
 from stores.woo.client import Client, Page, client_for
-from stores.woo.errors import Blocked, KeysRefused, ToldToWait, Unreachable
+from stores.woo.errors import Blocked, KeysRefused, OtherShop, ToldToWait, Unreachable
 
 PER_PAGE = 100
 AIM = 80
@@ -65,9 +65,9 @@ def run_slice(job: Job, budget_seconds: float) -> JobProgress:
     except (Unreachable, Blocked, KeysRefused) as error:
         health.failed(store, error)
         raise RetryLater(health.retry_in(store).total_seconds(), error.message) from None
-    except identity.OtherShop as other:
-        identity.ask(store, other.reason, walk.run)
-        return JobProgress(True, "identity", walk.done, walk.done, result={"sentence": other.reason})
+    except OtherShop as other:
+        identity.ask(store, other.message, walk.run)
+        return JobProgress(True, "identity", walk.done, walk.done, result={"sentence": other.message})
     finally:
         walk.count_requests()
     if walk.rest and not walk.finished:
