@@ -30,8 +30,13 @@ def encrypt(plain: str) -> str:
 
 def decrypt(token: str) -> str:
     """A token of any present key to text; BusinessError `field_key_missing` when no key fits."""
+    return decrypt_bytes(token).decode()
+
+
+def decrypt_bytes(token: str) -> bytes:
+    """A token of any present key to bytes; BusinessError `field_key_missing` when no key fits."""
     try:
-        return cipher().decrypt(token.encode()).decode()
+        return cipher().decrypt(token.encode())
     except InvalidToken as error:
         raise BusinessError(
             "A stored secret cannot be read with the present FIELD_KEYS. Nothing was changed. "
@@ -54,3 +59,13 @@ class EncryptedTextField(models.TextField):
         if lookup_name not in {"isnull"}:
             raise TypeError("An encrypted field cannot be searched.")
         return super().get_lookup(lookup_name)
+
+
+class EncryptedBytesField(EncryptedTextField):
+    """As EncryptedTextField, for bytes as they came."""
+
+    def get_prep_value(self, value: Any) -> Any:
+        return cipher().encrypt(bytes(value)).decode() if value else ""
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        return decrypt_bytes(value) if value else b""

@@ -188,7 +188,7 @@ class EventDeliveryAdmin(ReadOnly):
 class DeliveryAdmin(ReadOnly):
     list_display = ("topic", "resource_id", "store", "received_at", "outcome", *_DUE)
     list_filter = ("state", "topic", "store")
-    exclude = ("endpoint",)
+    exclude = ("endpoint", "body")
     ordering = ("-pk",)
 
 

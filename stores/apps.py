@@ -20,6 +20,7 @@ class StoresConfig(AppConfig):
             privacy,
             registries,
             shipments,
+            spool,
             timeline,
         )
         from stores.elsewhere import importing
@@ -27,6 +28,7 @@ class StoresConfig(AppConfig):
 
         queue.register_drain("events", lambda budget: events.dispatch())
         queue.register_drain("intents", intents.run_due, cluster="sync")
+        queue.register_drain("spool", spool.take_in)
         queue.register_drain("inbox", inbox.run_due)
         queue.register_drain("fetches", tasks.run_due, cluster="sync")
         queue.register_drain("jobs", jobs.run_due, cluster="sync")

@@ -13,7 +13,7 @@ from django.db import Error, connection
 
 from postpurchase import clock, health, queue
 from postpurchase.errors import BusinessError
-from stores import registries
+from stores import registries, spool
 from stores.models import Store
 from stores.registries import Check
 
@@ -46,7 +46,25 @@ def installation() -> list[Check]:
         _disk(),
         _address(),
         *_cache(),
+        *_spool(),
     ]
+
+
+def _spool() -> list[Check]:
+    """Only what waits too long is worth a line: the files are taken in with the next minute of a database that answers."""
+    lost = spool.unreadable()
+    if lost:
+        return [
+            Check(
+                "spool",
+                False,
+                f"{lost} webhook deliveries in {spool.folder()} cannot be read: the key that they were written with is gone. "
+                "Their objects come with the next poll.",
+                "Put the earlier key back into FIELD_KEYS and name the files .unchecked, or remove them.",
+                level="warn",
+            )
+        ]
+    return []
 
 
 def store_checks(store: Store) -> list[Check]:

@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from postpurchase import clock
-from stores.models import ConnectAttempt, Counter, IdempotencyKey
+from stores import inbox
+from stores.models import ConnectAttempt, Counter, Delivery, IdempotencyKey
 
 IDEMPOTENCY_KEPT = timedelta(hours=24)
 FAILED_TASKS_KEPT = timedelta(days=7)
@@ -11,13 +12,14 @@ AT_ONCE = 1000
 
 
 def tidy() -> int:
-    """Delete counters and approvals whose time is over, old answers to repeated POSTs and failed wake-ups; how many."""
+    """Delete counters and approvals whose time is over, old deliveries, answers to repeated POSTs and failed wake-ups."""
     from django_q.models import Task
 
     now = clock.now()
     old = [
         ConnectAttempt.objects.filter(expires_at__lt=now),
         Counter.objects.filter(ends_at__lt=now),
+        Delivery.objects.filter(received_at__lt=now - inbox.KEPT),
         IdempotencyKey.objects.filter(at__lt=now - IDEMPOTENCY_KEPT),
         Task.objects.filter(stopped__lt=now - FAILED_TASKS_KEPT),
     ]

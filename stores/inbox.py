@@ -4,23 +4,73 @@ Nothing is believed but that something happened to an object; its state is asked
 topics and old bodies cost a request at most.
 """
 
+import base64
+import hashlib
+import hmac
 import json
 from collections import defaultdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import models, transaction
+from django.db.models import F, QuerySet
 
-from postpurchase import clock, due
+from postpurchase import clock, crypto, due, queue
+from postpurchase.due import TRANSACTIONAL, State
 from stores.models import Coupon, Customer, Delivery, Order, Product, Store, WebhookEndpoint
+from stores.sync import rows as fast
 from stores.sync import tasks
 
 LEASE = timedelta(seconds=120)
+# How long raw bodies are kept, read or not.
+KEPT = timedelta(days=14)
+_COLUMNS = (
+    *("store_id", "endpoint_id", "received_at", "topic", "body", "outcome", "state", "due_at", "priority"),
+    *("attempts", "error_code", "error", "key"),
+)
 _MODELS: dict[str, type[models.Model]] = {
     "order": Order,
     "product": Product,
     "coupon": Coupon,
     "customer": Customer,
 }
+
+
+def endpoint_of(token: str) -> WebhookEndpoint | None:
+    """The endpoint of a token, with what accepting needs."""
+    return WebhookEndpoint.objects.filter(token=token).only("pk", "store_id", "secret", "topic").first()
+
+
+def is_signed(body: bytes, signature: str, secret: str) -> bool:
+    """Whether the signature is that of these bytes; in constant time."""
+    wanted = base64.b64encode(hmac.new(secret.encode(), body, hashlib.sha256).digest())
+    return hmac.compare_digest(wanted, signature.encode("utf-8", "replace"))
+
+
+def refuse(endpoint: WebhookEndpoint) -> None:
+    """Count a delivery with another signature; nothing of it is kept."""
+    WebhookEndpoint.objects.filter(pk=endpoint.pk).update(refused=F("refused") + 1)
+
+
+def accept(endpoint: WebhookEndpoint, *, delivery: str, body: bytes, at: datetime) -> None:
+    """Keep a signed delivery, encrypted; one that is there already is left as it is.
+
+    The shop's delivery id is the same for all deliveries of a second: only with the body it tells them apart.
+    """
+    key = f"{endpoint.pk}:{delivery[:64]}:{hashlib.sha256(body).hexdigest()[:16]}"
+    sealed = crypto.cipher().encrypt(body).decode() if body else ""
+    values = (endpoint.store_id, endpoint.pk, at, endpoint.topic, sealed, "", State.DUE, at, TRANSACTIONAL)
+    fast.upsert(Delivery, _COLUMNS, [(*values, 0, "", "", key)], key=("store_id", "key"), keep=_COLUMNS)
+
+
+def replay(deliveries: QuerySet[Delivery]) -> int:
+    """Have ended deliveries read once more; how many. Their objects are asked for again, so repetition is harmless."""
+    with transaction.atomic():
+        count = deliveries.filter(state__in=[State.DONE, State.DEAD, State.HELD]).update(
+            state=State.DUE, due_at=clock.now(), attempts=0, error="", error_code="", outcome="", finished_at=None
+        )
+        if count:
+            queue.wake()
+    return count
 
 
 def run_due(budget_seconds: float = 20.0) -> int:
@@ -74,7 +124,7 @@ def _read(row: Delivery) -> tuple[str, int | None]:
     """The entity by the endpoint's own topic, and the object's id; None for an error object or what cannot be read."""
     entity = row.topic.partition(".")[0]
     try:
-        body = json.loads(bytes(row.body))
+        body = json.loads(row.body)
     except (ValueError, RecursionError):
         return entity, None
     woo_id = body.get("id") if isinstance(body, dict) else None

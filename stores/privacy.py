@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from postpurchase import clock
 from stores import events
-from stores.models import Coupon, Customer, Event, Order, Quarantined, Shipment, StoreReview
+from stores.models import Coupon, Customer, Delivery, Event, Order, Quarantined, Shipment, StoreReview
 
 PREFIX = "erased:"
 # What of an order's body says nothing about the person.
@@ -53,6 +53,11 @@ def erase_from_mirror(customer: Customer) -> None:
             Q(raw__billing__email__iexact=customer.email_key) | Q(raw__email__iexact=customer.email_key),
             store=customer.store,
         ).delete()
+        orders = Order.objects.filter(store=customer.store, customer=customer)
+        told = Q(topic__startswith="order.", resource_id__in=orders.values("woo_id"))
+        if customer.woo_id:
+            told |= Q(topic__startswith="customer.", resource_id=customer.woo_id)
+        Delivery.objects.filter(told, store=customer.store).delete()
         Shipment.objects.filter(store=customer.store, order__customer=customer).update(number="", url="")
         StoreReview.objects.filter(store=customer.store, customer=customer).update(
             reviewer="", email_key="", raw={}, customer=None

@@ -10,6 +10,7 @@ from stores.models import (
     Coupon,
     CouponLine,
     Customer,
+    Delivery,
     Heartbeat,
     Job,
     Membership,
@@ -20,6 +21,7 @@ from stores.models import (
     Shipment,
     Store,
     User,
+    WebhookEndpoint,
 )
 from tests.factories import make_product, make_store
 
@@ -168,6 +170,16 @@ def _machine(store: Store, people: list[Customer], now: object) -> None:
     Coupon.objects.create(store=store, code="CADOU46", amount=Decimal(46), state="live", woo_id=1, usage_count=12)
     Quarantined.objects.create(
         store=store, entity="order", woo_id=9_999, reason='The total is "12,90", which is no amount.'
+    )
+    Delivery.objects.create(
+        store=store,
+        endpoint=WebhookEndpoint.objects.create(store=store, topic="order.updated", secret="s"),
+        topic="order.updated",
+        resource_id=201,
+        body=b'{"id": 201, "status": "completed", "order_key": "wc_order_x", "billing": {"email": "ana@example.com"}}',
+        outcome="order 201 fetched",
+        state="done",
+        key="1",
     )
     Job.objects.create(
         store=store, kind="backfill", status="running", phase="orders", done=210, total=300, key="backfill"

@@ -664,7 +664,7 @@ class Migration(migrations.Migration):
                 ('received_at', models.DateTimeField(default=postpurchase.clock.now)),
                 ('topic', models.CharField(max_length=40)),
                 ('resource_id', models.BigIntegerField(blank=True, null=True)),
-                ('body', models.BinaryField()),
+                ('body', postpurchase.crypto.EncryptedBytesField(blank=True)),
                 ('outcome', models.CharField(blank=True, max_length=200)),
                 ('store', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='stores.store')),
                 ('endpoint', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='stores.webhookendpoint')),

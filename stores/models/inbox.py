@@ -5,7 +5,7 @@ import secrets
 from django.db import models
 
 from postpurchase import clock
-from postpurchase.crypto import EncryptedTextField
+from postpurchase.crypto import EncryptedBytesField, EncryptedTextField
 from postpurchase.due import DueRow
 
 
@@ -44,7 +44,7 @@ class Delivery(DueRow):
     received_at = models.DateTimeField(default=clock.now)
     topic = models.CharField(max_length=40)
     resource_id = models.BigIntegerField(null=True, blank=True)
-    body = models.BinaryField()
+    body = EncryptedBytesField(blank=True)
     outcome = models.CharField(max_length=200, blank=True)
 
     class Meta(DueRow.Meta):

@@ -3,6 +3,7 @@
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -84,7 +85,7 @@ AUDIT = Listing(
 
 
 def _delivery_rows(store: Store) -> QuerySet[Delivery]:
-    return store.deliveries.select_related("endpoint").defer("body", "endpoint__secret")
+    return store.deliveries.select_related("store").defer("body")
 
 
 def _delivery_state(delivery: Delivery) -> Cell:
@@ -101,7 +102,11 @@ DELIVERIES = Listing(
         Column(
             "topic",
             gettext_lazy("Event"),
-            lambda one: Cell(one.topic, meta=f"#{one.resource_id}" if one.resource_id else ""),
+            lambda one: Cell(
+                one.topic,
+                url=reverse("delivery", kwargs={"store": one.store.slug, "pk": one.pk}),
+                meta=f"#{one.resource_id}" if one.resource_id else "",
+            ),
             sort="topic",
         ),
         Column("state", gettext_lazy("State"), _delivery_state, sort="state"),

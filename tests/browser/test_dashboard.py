@@ -28,6 +28,7 @@ PATHS = [
     "settings/system/",
     "settings/system/audit/",
     "settings/system/deliveries/",
+    "settings/system/deliveries/{delivery}/",
     "settings/system/quarantine/",
     "jobs/{job}/",
     "flows/",
@@ -44,6 +45,7 @@ def filled_in(path: str, shop) -> str:
         order=Order.objects.filter(store=shop.store, coupon_lines__isnull=False).latest("created_gmt").pk,
         customer=shop.store.customers.filter(orders_count__gte=2).first().pk,
         job=Job.objects.get().pk,
+        delivery=shop.store.deliveries.first().pk,
     )
 
 

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError
 from django.test import Client as Browser
 from pytest_django.fixtures import DjangoAssertNumQueries
 
@@ -121,16 +120,6 @@ def test_unknown_tokens_large_bodies_and_other_methods_are_refused() -> None:
     assert send(to, b" " * (2 * 1024 * 1024 + 1)).status_code == 413
     assert Browser().get(f"/hooks/woo/{to.token}/").status_code == 405
     assert Delivery.objects.count() == 0
-
-
-def test_what_cannot_be_kept_is_not_answered_as_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    to = endpoint(make_store())
-
-    def locked(*args: Any, **kwargs: Any) -> None:
-        raise OperationalError("database is locked")
-
-    monkeypatch.setattr("stores.views.webhooks.rows.upsert", locked)
-    assert send(to, {"id": 1}).status_code == 503
 
 
 def test_the_same_delivery_fifty_times_is_one_row_and_one_fetch() -> None:
