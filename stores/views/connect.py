@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from postpurchase.errors import BusinessError
-from stores import approval
+from stores import abilities, approval, overlap
 from stores import connect as connecting
 from stores.access import STORE_CONNECT, StoreRequest, store_view
 from stores.models import Job, Store, User
@@ -78,6 +78,8 @@ def _page(request: HttpRequest, template: str, *, user: User, store: Store | Non
             context["problem"] = problem.message
     elif request.method != "POST":
         context["unanswered"] = approval.unanswered(user=user, session_key=session_key, store=store)
+    if store:
+        context |= _found(store)
     return render(request, template, context)
 
 
@@ -98,9 +100,23 @@ def first(request: HttpRequest) -> HttpResponse:
     return _page(request, "stores/connect_first.html", user=user, store=None)
 
 
+def _found(store: Store) -> dict[str, Any]:
+    """What the last look at the shop found, for the pages of a connected store."""
+    return {"abilities": abilities.shown(store), "overlap": overlap.table(store)}
+
+
 @store_view(STORE_CONNECT)
 def again(request: StoreRequest) -> HttpResponse:
     """New keys or a new address for this store; everything known of it stays."""
+    if request.POST.get("way") == "look":
+        bad = abilities.look(request.store)
+        if bad:
+            messages.error(
+                request, " ".join(part for part in (bad.text, _("What was known is kept."), bad.fix) if part)
+            )
+        else:
+            messages.success(request, _("The store was looked at again."))
+        return redirect("connect", store=request.store.slug)
     return _page(request, "stores/connect.html", user=request.user, store=request.store)
 
 
@@ -108,4 +124,4 @@ def again(request: StoreRequest) -> HttpResponse:
 def result(request: StoreRequest) -> HttpResponse:
     """What connecting found, and what comes next."""
     job = Job.objects.filter(store=request.store, kind=backfill.KIND).order_by("-pk").first()
-    return render(request, "stores/connect_result.html", {"job": job})
+    return render(request, "stores/connect_result.html", {"job": job, **_found(request.store)})

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import gettext as _
 
 from postpurchase import clock, http
-from stores import selftest
+from stores import overlap, selftest
 from stores.woo import abilities, address, decode, diagnosis
 from stores.woo.client import USER_AGENT, Client
 from stores.woo.errors import Blocked, Invalid, KeysRefused, ReadOnlyKeys, Unreachable, WooError
@@ -285,6 +285,7 @@ class Probe:
             "hpos": shop.get("HPOS_enabled"),
             **({"index_php": True} if found.index_php else {}),
             **abilities.by_behaviour(client),
+            "others": overlap.look(client, status if isinstance(status, dict) else {}),
             # Who it says it is: a copy or a moved shop says something else.
             "home": str(self._index.get("home") or "")[:200],
         }

@@ -98,6 +98,26 @@ def update_setting(store: Store, request: Request, name: str) -> Response:
     return collection.one(store, request, "setting", encode(row))
 
 
+# The shop's mails to customers, and whether they are on from the start.
+_MAILS = {
+    "customer_on_hold_order": "yes",
+    "customer_processing_order": "yes",
+    "customer_completed_order": "yes",
+    "customer_refunded_order": "yes",
+    "customer_review_request": "no",
+}
+
+
+def get_mail_switch(store: Store, request: Request, name: str) -> Response:
+    """settings/email_<mail>/enabled; the option "mails" of the storage changes it."""
+    require(request, "view")
+    switches = {**_MAILS, **(store.storage.option("mails") or {})}
+    if name not in switches:
+        raise RestError("rest_setting_setting_group_invalid", "Invalid setting group.", 404)
+    body = {"id": "enabled", "type": "checkbox", "default": "yes", "value": switches[name], "group_id": f"email_{name}"}
+    return collection.one(store, request, "setting", encode(body))
+
+
 def system_status(store: Store, request: Request) -> Response:
     require(request, "view")
     tables = "OrdersTableDataStore" if store.hpos else "WC_Order_Data_Store_CPT"
@@ -160,7 +180,12 @@ def system_status(store: Store, request: Request) -> Response:
             "order_datastore": datastore,
             "HPOS_enabled": store.hpos,
             "HPOS_sync_enabled": False,
-            "enabled_features": ["analytics", *(["custom_order_tables"] if store.hpos else [])],
+            "enabled_features": [
+                "analytics",
+                *(["custom_order_tables"] if store.hpos else []),
+                *(["fulfillments"] if store.fulfilments else []),
+                *(store.storage.option("features") or []),
+            ],
         },
         "active_plugins": [
             {"plugin": "woocommerce/woocommerce.php", "name": "WooCommerce", "version": store.site.version},

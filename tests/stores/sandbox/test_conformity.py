@@ -156,7 +156,7 @@ def test_the_index_lists_the_recorded_methods_of_each_route() -> None:
         "/wc/v3/products/categories/(?P<id>[\\d]+)": ["GET"],
     }
     for path, route in routes.items():
-        if path.startswith("/wc/v3/settings/general") or path == "/wc/v3/data/currencies/current":
+        if path.startswith("/wc/v3/settings/") or path == "/wc/v3/data/currencies/current":
             continue
         assert route["methods"] == shorter.get(path, recorded[path]), path
 
