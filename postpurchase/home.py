@@ -78,6 +78,18 @@ def problems(store: Store, *, worker_alive: bool) -> list[Problem]:
                 connect,
             )
         )
+    elif store.state == Store.State.DOUBT:
+        found.append(
+            Problem(
+                "bad",
+                _("It may be another shop that answers."),
+                _(
+                    "Nothing is read or written until you have said whether it is yours. What was fetched before is safe."
+                ),
+                _("Answer"),
+                connect,
+            )
+        )
     if not worker_alive:
         found.append(
             Problem(

@@ -121,7 +121,7 @@ def tick_probes() -> int:
 
 def answered(store: Store) -> None:
     """The shop answered with these keys: failures are forgotten, and of a held shop the third answer lets work go on."""
-    if not store.failures and not store.refusals and store.state == Store.State.CONNECTED:
+    if not store.failures and not store.refusals and store.state in {Store.State.CONNECTED, Store.State.DOUBT}:
         return
     with transaction.atomic():
         kept = Store.objects.select_for_update(no_key=True).only(*_KEPT).get(pk=store.pk)

@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 
 from campaigns.models import Message
+from loyalty import ledger, rewards
 from loyalty.models import Award, Entry
-from postpurchase import clock
+from postpurchase import clock, home
 from stores import doctor, jobs
 from stores.models import Customer, Event, Order, Product, Reconciliation, Store, StoreReview, SyncTask
 from stores.sandbox import orders as till
@@ -237,3 +238,20 @@ def test_a_shop_that_fails_in_the_middle_of_the_comparison_is_asked_again(sandbo
     assert tasks.run_due(1) is not None
     invariants.reconciled(store)
     invariants.holds(store, sandbox)
+
+
+def test_c12_while_in_doubt_nothing_is_written_to_the_shop_either(sandbox, store) -> None:
+    orders(sandbox, store, 4)
+    empty(sandbox)
+    invariants.reconciled(store)
+    store.refresh_from_db()
+    reward = store.program.rewards.get()
+    member = ledger.open_account(Customer.objects.filter(store=store, erased_at=None).first())
+    ledger.give(store, member.customer, points=reward.points, key="gift", reason="Welcome")
+    member.refresh_from_db()
+    rewards.redeem(member, reward=reward, key="press")
+    sandbox.app.log.clear()
+    settle(store)
+    assert [one for one in sandbox.requests if one["method"] == "POST"] == []
+    told = "".join(one.what for one in home.problems(store, worker_alive=True))
+    assert "another shop" in told

@@ -152,7 +152,7 @@ def checks(store: Store) -> Iterator[Check]:
 
 def register() -> None:
     """Hook job, fetchers and checks in; called from `AppConfig.ready()`."""
-    jobs.register(KIND, run_slice, asks_shop=True)
+    jobs.register(KIND, run_slice, starter=start, asks_shop=True)
     tasks.register_fetch(KIND, nightly)
     absent.register()
     registries.add_checks(checks)
