@@ -11,6 +11,7 @@ from stores.views import (
     customers,
     deliveries,
     developers,
+    elsewhere,
     jobs,
     orders,
     reconcile,
@@ -21,6 +22,8 @@ from stores.views import (
 
 dashboard: list[URLPattern | URLResolver] = [
     path("orders/", orders.orders, name="orders"),
+    path("orders/import/", elsewhere.upload, name="orders_import"),
+    path("orders/import/<int:pk>/", elsewhere.order_file, name="order_file"),
     path("orders/<int:pk>/", orders.order, name="order"),
     path("orders/<int:pk>/delivered/", orders.order_delivered, name="order_delivered"),
     path("customers/", customers.customers, name="customers"),

@@ -128,6 +128,7 @@ LISTING = Listing(
         Tab("refunds", gettext_lazy("With refunds"), lambda q: q.filter(refunded__gt=0)),
     ],
     export=exporting.of_resource(OrderResource),
+    head="stores/orders_head.html",
     empty=Empty(
         gettext_lazy("No orders yet"),
         gettext_lazy("Once your store is connected its orders appear here, the newest first."),
