@@ -22,9 +22,9 @@ from stores.woo.payloads.values import email_key, text
 
 # Our fields under the merchant's words, in the order of the mapper. Those of `LINE` make up one line.
 FIELDS: dict[str, Any] = {
-    "external_id": gettext_lazy("Order id there (needed)"),
-    "created_at": gettext_lazy("Ordered at (needed)"),
-    "total": gettext_lazy("Total with tax and shipping (needed)"),
+    "external_id": gettext_lazy("Order id there"),
+    "created_at": gettext_lazy("Ordered at"),
+    "total": gettext_lazy("Total with tax and shipping"),
     "email": gettext_lazy("Email (this or the phone is needed)"),
     "phone": gettext_lazy("Phone"),
     "number": gettext_lazy("Order number"),

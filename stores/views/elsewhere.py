@@ -15,7 +15,7 @@ from postpurchase.errors import BusinessError
 from stores import audit
 from stores.access import STORE_CONNECT, StoreRequest, store_view
 from stores.elsewhere import channels, files, importing
-from stores.elsewhere.fields import FIELDS
+from stores.elsewhere.fields import FIELDS, NEEDED
 from stores.models import Job, Order, OrderFile, Store
 
 SHOWN = 10
@@ -68,7 +68,7 @@ class MappingForm(forms.Form):
             self.fields[name] = forms.ChoiceField(
                 label=label,
                 choices=choices,
-                required=False,
+                required=name in NEEDED,
                 initial="" if here is None else str(here),
                 help_text=_example(source, here),
             )
@@ -82,7 +82,7 @@ class MappingForm(forms.Form):
             choices=[("1", _("3 April")), ("0", _("4 March"))],
             initial="1" if source.mapping["day_first"] else "0",
         )
-        self.fields["currency"] = forms.RegexField(
+        self.fields["usual_currency"] = forms.RegexField(
             r"^[A-Za-z]{3}$",
             label=_("Currency where no column tells it"),
             required=False,
@@ -97,7 +97,7 @@ class MappingForm(forms.Form):
             "columns": {name: self.columns[int(given[name])] for name in FIELDS if given[name]},
             "decimal": given["decimal"],
             "day_first": given["day_first"] == "1",
-            "currency": given["currency"].upper(),
+            "currency": given["usual_currency"].upper(),
         }
 
 

@@ -38,7 +38,15 @@ def uploaded(client: Client, store: Store, content: str = FILE, **more: Any) -> 
 
 
 def chosen(source: OrderFile, **more: Any) -> dict[str, Any]:
-    return {"external_id": "0", "created_at": "1", "total": "2", "email": "3", "decimal": ",", "day_first": "1"} | more
+    return {
+        "external_id": "0",
+        "created_at": "1",
+        "total": "2",
+        "email": "3",
+        "decimal": ",",
+        "day_first": "1",
+        "usual_currency": "EUR",
+    } | more
 
 
 def test_upload_map_try_and_import() -> None:
@@ -52,8 +60,8 @@ def test_upload_map_try_and_import() -> None:
     page = client.get(address).content.decode()
     assert "Such as: ana@example.com · ion@example.com" in page
     assert 'value="import"' not in page
-    missing = client.post(address, {"decimal": ",", "day_first": "1", "action": "try"}).content.decode()
-    assert "Say which column holds: external_id, created_at, total, email." in missing
+    missing = client.post(address, chosen(source, email="", action="try")).content.decode()
+    assert "Say which column holds: email." in missing
     assert client.post(address, chosen(source, action="try"))["Location"] == address
     assert "It is being tried" in client.get(address).content.decode()
     jobs.run_due()
@@ -66,7 +74,7 @@ def test_upload_map_try_and_import() -> None:
     assert answer["Location"] == f"/app/{store.slug}/jobs/{source.job_id}/"
     jobs.run_due()
     order = Order.objects.get()
-    assert (order.external_id, order.total, order.channel) == ("A-1", 1119, "market")
+    assert (order.external_id, order.total, order.currency, order.channel) == ("A-1", 1119, "EUR", "market")
     assert "Done: 1 new, 0 changed, 0 as they were, 1 refused." in client.get(answer["Location"]).content.decode()
     assert "This file was imported." in client.get(address).content.decode()
     assert "zwei" in client.get(f"/app/{store.slug}/jobs/{source.job_id}/errors/").content.decode()
