@@ -16,8 +16,10 @@ from stores.woo.errors import Blocked, Invalid, KeysRefused, Missing, OtherShop,
 
 log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=300)
-# A shop that changes one object twenty times a second is asked for it this often at most.
+# A shop that changes one object twenty times a second is asked for it this often at most; less and less while it goes on.
 BETWEEN_FETCHES = timedelta(seconds=10)
+LONGEST_BETWEEN = timedelta(minutes=5)
+_DOUBLINGS = 5
 # After an answer that is not to be believed.
 ASK_AGAIN = timedelta(minutes=5)
 
@@ -47,12 +49,16 @@ def arm(store: Store, wanted: Iterable[tuple[str, int]]) -> int:
     now = clock.now()
     with transaction.atomic():
         rows = SyncTask.objects.filter(store=store, key__in=list(keys))
-        rows.filter(state__in=[State.DONE, State.DEAD], finished_at__gt=now - BETWEEN_FETCHES).update(
-            state=State.DUE, due_at=now + BETWEEN_FETCHES, attempts=0, error="", error_code="", finished_at=None
-        )
-        rows.filter(state__in=[State.DONE, State.DEAD]).update(
-            state=State.DUE, due_at=now, attempts=0, error="", error_code="", finished_at=None
-        )
+        ended = rows.filter(state__in=[State.DONE, State.DEAD])
+        fresh = {"state": State.DUE, "attempts": 0, "error": "", "error_code": "", "finished_at": None}
+        for row in ended.filter(finished_at__gt=now - LONGEST_BETWEEN).only("finished_at", "params"):
+            again = int(row.params.get("again", 0))
+            due_at = row.finished_at + min(BETWEEN_FETCHES * 2**again, LONGEST_BETWEEN)
+            # Told of once more so soon after it was fetched: perhaps something over there changes it without end.
+            loops = due_at > now
+            params = {**row.params, "again": min(again + 1, _DOUBLINGS) if loops else 0}
+            ended.filter(pk=row.pk).update(**fresh, due_at=max(due_at, now), params=params)
+        ended.update(**fresh, due_at=now)
         rows.filter(state=State.RUNNING).update(due_at=now + BETWEEN_FETCHES)
         SyncTask.objects.bulk_create(
             [
