@@ -15,7 +15,7 @@ from postpurchase.due import State
 from stores import registries
 from stores.access import CUSTOMERS_PII, ORDERS_VIEW
 from stores.models import Store
-from stores.registries import Check, NavEntry, Need
+from stores.registries import Check, Figure, Figures, NavEntry, Need
 
 RECENT = timedelta(days=7)
 SLOW = timedelta(minutes=10)
@@ -31,6 +31,7 @@ def register() -> None:
     )
     registries.add_needs(needs)
     registries.add_checks(checks)
+    registries.add_figures(figures)
     registries.add_order_timeline(timeline.of_order)
     registries.add_customer_timeline(timeline.of_customer)
 
@@ -38,6 +39,23 @@ def register() -> None:
 def waiting_for_approval(store: Store) -> int:
     """Messages that a person has to approve."""
     return store.messages.filter(status=Message.Status.APPROVAL).count()
+
+
+def figures(store: Store) -> Figures:
+    """Messages of the last week that did not go out, or may not have, by state and reason; the commonest first."""
+    status = Message.Status
+    rows = (
+        store.messages.filter(
+            status__in=[status.UNKNOWN, status.EXPIRED, status.CANCELLED, status.SKIPPED, status.FAILED],
+            planned_for__gte=clock.now() - RECENT,
+            planned_for__lte=clock.now() + RECENT,
+        )
+        .values_list("status", "reason")
+        .annotate(n=Count("pk"))
+        .order_by("-n", "status", "reason")[:20]
+    )
+    found = [Figure(state, str(status(state).label), number, reason) for state, reason, number in rows]
+    return Figures("messages", _("Messages not sent, last 7 days"), found, reverse("outbox", args=[store.slug]))
 
 
 def needs(store: Store) -> Iterable[Need]:

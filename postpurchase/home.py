@@ -246,7 +246,7 @@ def checklist(store: Store, *, flows_on: int, has_orders: bool) -> list[dict[str
         (has_orders, _("Import your history"), _("runs by itself"), system),
         (bool(store.mail_from), _("Say who your mails come from"), _("1 min"), sender),
         (bool(store.postal_address), _("Add your postal address, which mails must show"), _("1 min"), sender),
-        (bool(store.hooked_at), _("Receive the first event from your store"), _("comes with the next order"), system),
+        (bool(store.hooked_at), _("Receive the first event from your store"), _("comes with the next order"), ""),
         (flows_on > 0, _("Turn on your first flow"), _("5 min"), reverse("flows", args=[store.slug])),
     ]
     if all(done for done, *_rest in steps):

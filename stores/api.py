@@ -13,11 +13,12 @@ from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from stores import coupons, registries
+from stores import coupons, doctor
 from stores.api_base import Idempotent, ReadOnly, StoreViewSet
 from stores.elsewhere.channels import open_channel
 from stores.elsewhere.taking import take_in
 from stores.models import Channel, Coupon, CouponLine, Customer, Order, OrderLine, Refund, Shipment, Store
+from stores.sync import figures
 
 
 class LineSerializer(serializers.ModelSerializer[OrderLine]):
@@ -335,14 +336,65 @@ class CheckSerializer(serializers.Serializer[Any]):
     fix = serializers.CharField()
 
 
+class MirrorSerializer(serializers.Serializer[Any]):
+    entity = serializers.CharField()
+    as_of = serializers.DateTimeField(allow_null=True)
+
+
+class HooksSerializer(serializers.Serializer[Any]):
+    state = serializers.ChoiceField(choices=["healthy", "late", "off"])
+    last_at = serializers.DateTimeField(allow_null=True)
+
+
+class RequestsSerializer(serializers.Serializer[Any]):
+    requests = serializers.IntegerField()
+    failed = serializers.DictField(child=serializers.IntegerField())
+    told_to_wait_seconds = serializers.IntegerField()
+
+
+class DriftSerializer(serializers.Serializer[Any]):
+    night = serializers.DateField()
+    differences = serializers.IntegerField()
+    causes = serializers.DictField(child=serializers.IntegerField())
+
+
+class FigureSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    words = serializers.CharField()
+    number = serializers.IntegerField()
+    reason = serializers.CharField()
+
+
+class HealthSerializer(serializers.Serializer[Any]):
+    """`ok` is false when a check fails that is not a mere warning."""
+
+    ok = serializers.BooleanField()
+    state = serializers.CharField()
+    reason = serializers.CharField()
+    next_probe_at = serializers.DateTimeField(allow_null=True)
+    waits_until = serializers.DateTimeField(allow_null=True)
+    mirror = MirrorSerializer(many=True)
+    complete_since = serializers.DateTimeField(allow_null=True)
+    history_complete = serializers.BooleanField()
+    webhooks = HooksSerializer()
+    last_24_hours = RequestsSerializer()
+    could_not_be_read = serializers.IntegerField()
+    drift = DriftSerializer(allow_null=True)
+    write_backs_needing_attention = serializers.IntegerField()
+    messages = FigureSerializer(many=True)
+    checks = CheckSerializer(many=True)
+
+
 class HealthViewSet(StoreViewSet):
     """The figures of the System page for the key's store."""
 
     scope = "health"
     model = Order
-    serializer_class = CheckSerializer
+    serializer_class = HealthSerializer
     pagination_class = None
 
-    @extend_schema(responses=CheckSerializer(many=True))
+    @extend_schema(responses=HealthSerializer)
     def list(self, request: Request) -> Response:
-        return Response(CheckSerializer(registries.checks(self.store), many=True).data)
+        checks = doctor.store_checks(self.store)
+        ok = all(check.ok or check.level == "warn" for check in checks)
+        return Response(HealthSerializer({**figures.of(self.store), "ok": ok, "checks": checks}).data)

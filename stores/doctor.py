@@ -16,6 +16,7 @@ from postpurchase.errors import BusinessError
 from stores import registries, spool
 from stores.models import Store
 from stores.registries import Check
+from stores.sync import figures
 
 # A long job may hold the workers of `sync` for some minutes; the tick rings them each minute.
 SYNC_STALE = timedelta(minutes=10)
@@ -85,7 +86,10 @@ def report() -> dict[str, Any]:
         "ok": all(check.ok or check.level == "warn" for check in everything),
         "version": settings.VERSION,
         "installation": [_plain(check) for check in own],
-        "stores": [{"store": store.slug, "checks": [_plain(check) for check in checks]} for store, checks in stores],
+        "stores": [
+            {"store": store.slug, "checks": [_plain(check) for check in checks], "figures": figures.of(store)}
+            for store, checks in stores
+        ],
     }
 
 

@@ -4,9 +4,10 @@ from datetime import timedelta
 
 from postpurchase import clock
 from stores import inbox
-from stores.models import ConnectAttempt, Counter, Delivery, IdempotencyKey
+from stores.models import ConnectAttempt, Counter, Delivery, IdempotencyKey, RequestHour
 
 IDEMPOTENCY_KEPT = timedelta(hours=24)
+REQUESTS_KEPT = timedelta(days=8)
 FAILED_TASKS_KEPT = timedelta(days=7)
 AT_ONCE = 1000
 
@@ -21,6 +22,7 @@ def tidy() -> int:
         Counter.objects.filter(ends_at__lt=now),
         Delivery.objects.filter(received_at__lt=now - inbox.KEPT),
         IdempotencyKey.objects.filter(at__lt=now - IDEMPOTENCY_KEPT),
+        RequestHour.objects.filter(hour__lt=now - REQUESTS_KEPT),
         Task.objects.filter(stopped__lt=now - FAILED_TASKS_KEPT),
     ]
     gone = 0

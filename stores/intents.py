@@ -15,6 +15,7 @@ from postpurchase import clock, due, killpoints, queue
 from stores import turns
 from stores.models import Intent, Store
 from stores.sync import health
+from stores.woo import counts
 from stores.woo.errors import Blocked, Invalid, KeysRefused, Missing, ToldToWait, Unreachable, WooError
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def run_due(budget_seconds: float = 20.0) -> int:
         tried += 1
         if clock.monotonic() >= ends:
             break
+    counts.flush()
     return tried
 
 

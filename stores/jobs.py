@@ -22,6 +22,7 @@ from stores import turns
 from stores.models import Job, Store, User
 from stores.sync import health
 from stores.sync.tasks import LeaseLost
+from stores.woo import counts
 
 log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=300)
@@ -253,6 +254,7 @@ def run_due(budget_seconds: float = 20.0) -> int:
             break
         _run_slice(job, max(ends - clock.monotonic(), 1.0))
         ran += 1
+    counts.flush()
     return ran
 
 

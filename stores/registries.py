@@ -171,6 +171,7 @@ class Check:
     fix: str = ""
     url: str = ""
     level: str = "bad"  # how loud when not ok: "bad" or "warn"
+    action: str = ""  # what the button says while it is not ok, "" for "Repair"
 
 
 _checks: list[Callable[[Store], Iterable[Check]]] = []
@@ -184,6 +185,39 @@ def add_checks(source: Callable[[Store], Iterable[Check]]) -> None:
 def checks(store: Store) -> list[Check]:
     """All checks of a store."""
     return [check for source in _checks for check in source(store)]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number of the System page: how many, of what (`name` for machines, `words` for people), and why if that differs."""
+
+    name: str
+    words: str
+    number: int
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Figures of one kind, under the name that they have in the health address."""
+
+    name: str
+    title: str
+    figures: list[Figure]
+    url: str = ""
+
+
+_figures: list[Callable[[Store], Figures]] = []
+
+
+def add_figures(source: Callable[[Store], Figures]) -> None:
+    """Register figures of a store's health. One or two queries at most, whatever the store holds."""
+    _figures.append(source)
+
+
+def figures(store: Store) -> list[Figures]:
+    """All that the apps count of a store."""
+    return [source(store) for source in _figures]
 
 
 Eraser = Callable[[Customer], None]

@@ -254,6 +254,7 @@ def flow(request: StoreRequest, flow: str) -> HttpResponse:
             "exits": [conditions.describe(condition) for condition in definition.exit_when],
             "counts": counts,
             "skipped": _all_reasons(steps),
+            "went_out": found.messages.filter(accepted_at__gte=since).exists(),
         }
     return render(request, "campaigns/flow.html", context)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import get_language
 
 from loyalty import ledger, rewards
 from loyalty.earning import live_rule
@@ -82,7 +83,7 @@ class _Shown:
         self.account, self.program, self.chosen, self.refusal = account, program, chosen, refusal
 
     def amount(self, value: Any) -> str:
-        return money.show(value, self.account.store.currency, self.account.customer.language or "en")
+        return money.show(value, self.account.store.currency, get_language() or "en")
 
     def context(self) -> dict[str, Any]:
         account = self.account

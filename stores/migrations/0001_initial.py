@@ -964,4 +964,22 @@ class Migration(migrations.Migration):
             model_name='orderfile',
             index=models.Index(fields=['store', '-uploaded_at'], name='order_file_recent'),
         ),
+        migrations.CreateModel(
+            name='RequestHour',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('hour', models.DateTimeField()),
+                ('requests', models.PositiveIntegerField(default=0)),
+                ('transient', models.PositiveIntegerField(default=0)),
+                ('told_to_wait', models.PositiveIntegerField(default=0)),
+                ('blocked', models.PositiveIntegerField(default=0)),
+                ('refused', models.PositiveIntegerField(default=0)),
+                ('permanent', models.PositiveIntegerField(default=0)),
+                ('told_seconds', models.PositiveIntegerField(default=0)),
+                ('store', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='request_hours', to='stores.store')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('store', 'hour'), name='request_hour_once')],
+            },
+        ),
     ]

@@ -6,6 +6,7 @@ from stores.models.connecting import ConnectAttempt
 from stores.models.coupons import Coupon
 from stores.models.elsewhere import Channel, OrderFile
 from stores.models.events import Event, EventDelivery
+from stores.models.health import RequestHour
 from stores.models.inbox import Delivery, Quarantined, SyncCursor, SyncTask, WebhookEndpoint
 from stores.models.intents import Intent
 from stores.models.jobs import Job
@@ -43,6 +44,7 @@ __all__ = [
     "Quarantined",
     "Reconciliation",
     "Refund",
+    "RequestHour",
     "Shipment",
     "Store",
     "StoreReview",

@@ -156,8 +156,11 @@ def _quarantine(store: Store) -> Check:
             count,
         )
         % {"n": count},
-        f"{newest.entity} {newest.woo_id or ''}: {newest.reason}",
-        level="warn",
+        _("Mend it in the shop; it is read again when it changes there. The newest: %(object)s: %(reason)s")
+        % {"object": f"{newest.entity} {newest.woo_id or ''}".strip(), "reason": newest.reason},
+        reverse("quarantine", args=[store.slug]),
+        "warn",
+        action=_("See them"),
     )
 
 
@@ -177,7 +180,15 @@ def _history(store: Store) -> Check:
             "done": job.done,
             "total": job.total,
         }
-    return Check(_("History"), False, sentence, job.error or _("Numbers are complete when it ends."), url, "warn")
+    return Check(
+        _("History"),
+        False,
+        sentence,
+        job.error or _("Numbers are complete when it ends."),
+        url,
+        "warn",
+        action=_("Look at it"),
+    )
 
 
 def register() -> None:

@@ -12,6 +12,7 @@ from postpurchase.due import POLL, State
 from stores import turns
 from stores.models import Store, SyncTask
 from stores.sync import health
+from stores.woo import counts
 from stores.woo.errors import Blocked, Invalid, KeysRefused, Missing, OtherShop, ToldToWait, Unreachable, WooError
 
 log = logging.getLogger(__name__)
@@ -108,6 +109,7 @@ def run_due(budget_seconds: float = 20.0) -> int:
         tried += 1
         if clock.monotonic() >= ends:
             break
+    counts.flush()
     return tried
 
 

@@ -11,9 +11,10 @@ from django.utils.translation import gettext_lazy, ngettext
 from postpurchase import listing, queue
 from postpurchase.due import State
 from postpurchase.listing import Cell, Column, Empty, Filter, Listing, Tab
-from stores import doctor, words
+from stores import doctor, registries, words
 from stores.access import STORE_CONNECT, SYSTEM_VIEW, StoreRequest, store_view
 from stores.models import AuditEvent, Delivery, Heartbeat, Quarantined, Store
+from stores.sync import figures
 from stores.sync.reconcile import report
 
 _CRUMBS = [(gettext_lazy("System"), "system")]
@@ -22,6 +23,21 @@ BEATS: dict[str, object] = {
     queue.TICK: gettext_lazy("Worker, each minute"),
     queue.worker_name("postpurchase"): gettext_lazy("Worker for messages"),
     queue.worker_name("sync"): gettext_lazy("Worker for long jobs"),
+}
+ENTITIES: dict[str, object] = {
+    "order": gettext_lazy("Orders"),
+    "product": gettext_lazy("Products"),
+    "coupon": gettext_lazy("Coupons"),
+    "customer": gettext_lazy("Customers"),
+    "review": gettext_lazy("Reviews"),
+    "category": gettext_lazy("Categories"),
+}
+ERRORS: dict[str, object] = {
+    "transient": gettext_lazy("No usable answer"),
+    "told_to_wait": gettext_lazy("Asked us to wait"),
+    "blocked": gettext_lazy("Stopped by a firewall"),
+    "refused": gettext_lazy("Keys refused"),
+    "permanent": gettext_lazy("Not there, or refused for good"),
 }
 DELIVERY_STATE: dict[str, tuple[str, object, str]] = {
     State.DUE: ("info", gettext_lazy("Waiting"), "clock"),
@@ -38,7 +54,18 @@ def system(request: StoreRequest) -> HttpResponse:
     store = request.store
     groups = [(_("Store"), doctor.store_checks(store)), (_("Machine"), doctor.installation())]
     checks = [check for _title, group in groups for check in group]
+    told = figures.of(store)
+    for one in told["mirror"]:
+        one["label"] = ENTITIES.get(one["entity"], one["entity"])
     context = {
+        "told": told,
+        "errors": [(ERRORS[name], number) for name, number in told["last_24_hours"]["failed"].items() if number],
+        "counted": registries.figures(store),
+        "support": [
+            (check, figures.for_support(store, check))
+            for check in groups[0][1]
+            if not check.ok and check.level == "bad"
+        ],
         "groups": [
             (title, sorted(group, key=lambda check: (check.ok, check.level != "bad"))) for title, group in groups
         ],

@@ -18,8 +18,8 @@ from woocommerce import API
 
 from postpurchase import clock, http
 from stores.models import Store
-from stores.woo import decode, freshness
-from stores.woo.errors import KeysRefused, Missing, Unreachable
+from stores.woo import counts, decode, freshness
+from stores.woo.errors import KeysRefused, Missing, Unreachable, WooError
 
 # Plugins keep values of 10 MB in an order.
 MAX_SINGLE = 16 * 1024 * 1024
@@ -110,6 +110,8 @@ class Client:
         self.pollution = ""
         self.cached = False
         self.calls = 0
+        # Whose requests are counted; 0 while nobody has the shop yet.
+        self.store_id = 0
         self._reads = False
         self._freshness = freshness.Freshness()
         self._signer = _Signer(self.base_url, key, secret, mode=mode, ca=ca)
@@ -167,6 +169,17 @@ class Client:
         asked = {name: _told(value) for name, value in params.items() if value is not None}
         single = method != "GET" or path.rstrip("/").rpartition("/")[2].isdecimal()
         limit = MAX_SINGLE if single else http.MAX_BYTES
+        try:
+            found = self._read(method, path, body, asked, limit)
+        except WooError as error:
+            counts.add(self.store_id, error)
+            raise
+        counts.add(self.store_id, None)
+        return found
+
+    def _read(
+        self, method: str, path: str, body: dict[str, Any] | None, asked: dict[str, str], limit: int
+    ) -> tuple[Any, Mapping[str, str], bool]:
         answer, stale = (
             self._fresh(path, asked, limit)
             if method == "GET"
@@ -247,6 +260,7 @@ def client_for(store: Store) -> Client:
         found = Client(
             root_of(store), key=store.consumer_key, secret=store.consumer_secret, mode=store.auth_mode, ca=store.ca_file
         )
+        found.store_id = store.pk
         _clients[store.pk] = (marks, found)
     found.cached = found.cached or bool(store.capabilities.get("cached"))
     return found
