@@ -68,6 +68,9 @@ class Reading:
         except Stopped:
             if self.flight.told:
                 raise self.flight.told from None
+        if self.client.pollution and not self.store.capabilities.get("pollution"):
+            told = self.store.capabilities | {"pollution": self.client.pollution}
+            Store.objects.filter(pk=self.store.pk).update(capabilities=told)
         if self.cursor["phase"] == "end":
             Store.objects.filter(pk=self.store.pk).update(backfilled_at=clock.now())
         health.answered(self.store)
@@ -169,8 +172,10 @@ class Reading:
         poll.note_starts(self.store)
         totals = {}
         for phase, (_entity, path, params) in LISTS.items():
-            totals[phase] = self._ask(partial(self.client.page, path, **params, per_page=1)).total or 0
-        totals["orders"] = self._ask(partial(self.client.page, "orders", status="any", per_page=1)).total or 0
+            totals[phase] = self._ask(partial(self.client.page, path, **params, per_page=1, _fields="id")).total or 0
+        totals["orders"] = (
+            self._ask(partial(self.client.page, "orders", status="any", per_page=1, _fields="id")).total or 0
+        )
         self._save(totals=totals)
         return False
 
