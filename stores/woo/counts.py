@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import F
 
 from postpurchase import clock
-from stores.models import RequestHour
+from stores.models import RequestHour, Store
 from stores.woo.errors import Blocked, Invalid, KeysRefused, Missing, ToldToWait, Unreachable, WooError
 
 # Which column of RequestHour an error counts into; the first that fits.
@@ -42,11 +42,16 @@ def add(store_id: int, error: WooError | None) -> None:
 
 
 def flush() -> None:
-    """Write what was counted: one row for each store that was asked."""
+    """Write what was counted: one row for each store that was asked; those of a store that was deleted meanwhile go."""
+    if not _seen:
+        return
     with _guard:
         taken = dict(_seen)
         _seen.clear()
+    known = set(Store.objects.filter(pk__in={store_id for store_id, _hour in taken}).values_list("pk", flat=True))
     for (store_id, hour), numbers in taken.items():
+        if store_id not in known:
+            continue
         with transaction.atomic():
             rows = RequestHour.objects.filter(store_id=store_id, hour=hour)
             changes = {column: F(column) + number for column, number in numbers.items()}

@@ -54,6 +54,15 @@ def test_requests_are_counted_by_class_in_one_row_of_the_hour() -> None:
         assert row.transient == 0
 
 
+def test_counts_of_a_store_that_was_deleted_meanwhile_hold_nothing_up() -> None:
+    store, gone = make_store(), make_store()
+    for one in (gone, store):
+        counts.add(one.pk, None)
+    gone.delete()
+    counts.flush()
+    assert [(row.store_id, row.requests) for row in RequestHour.objects.all()] == [(store.pk, 1)]
+
+
 def test_counts_of_a_day_are_summed_and_old_ones_leave() -> None:
     store, other = make_store(), make_store()
     for hours in (0, 1, 23, 25, 24 * 9):
