@@ -6,7 +6,6 @@ right at once, hence two steps. Our text with the buyer's address is the natural
 """
 
 import html
-import re
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import CharField, F, OuterRef, Q, QuerySet, Subquery, Value
@@ -19,6 +18,7 @@ from reviews.submission import rating_words, reward_note
 from stores import events, intents
 from stores.models import Event, Intent, Store
 from stores.woo.errors import Duplicate, Invalid, Missing, ToldToWait
+from stores.woo.plain_text import inert, plain
 
 if TYPE_CHECKING:
     from stores.woo.client import Client
@@ -35,18 +35,7 @@ def store_text(review: Review) -> str:
     """
     with override(review.language or "en"):
         said = [part for part in (review.title, review.text) if part] or [rating_words(review.rating)]
-        return _inert("\n".join([*said, reward_note()] if review.rewarded else said))
-
-
-def _inert(words: str) -> str:
-    # Quotes stay as they are: shops show them curled, and nothing is put into an attribute.
-    return words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _plain(text: str) -> str:
-    """The shop's text for comparing: without the paragraphs and entities that it may have put in."""
-    without_tags = re.sub(r"</?(?:p|br)\s*/?>", " ", text)
-    return " ".join(html.unescape(without_tags).split())
+        return inert("\n".join([*said, reward_note()] if review.rewarded else said))
 
 
 def plan_publish(review: Review) -> Intent:
@@ -115,7 +104,7 @@ def _lookup(client: "Client", review: Review, *, everywhere: bool = False) -> di
         except Missing:
             Review.objects.filter(pk=review.pk, woo_id=review.woo_id).update(woo_id=None, store_status="gone")
             review.woo_id = None
-    wanted, email = _plain(store_text(review)), review.customer.email_key
+    wanted, email = plain(store_text(review)), review.customer.email_key
     others = set(
         Review.objects.filter(
             ~Q(pk=review.pk), store=review.store, product=review.product, woo_id__isnull=False
@@ -126,7 +115,7 @@ def _lookup(client: "Client", review: Review, *, everywhere: bool = False) -> di
             _PATH, product=review.product.woo_id, reviewer_email=email, status=status, per_page=100, context="edit"
         ).rows:
             same_person = str(row.get("reviewer_email", "")).strip().lower() == email
-            if same_person and row.get("id") not in others and _plain(str(row.get("review", ""))) == wanted:
+            if same_person and row.get("id") not in others and plain(str(row.get("review", ""))) == wanted:
                 return row
     return None
 
@@ -150,7 +139,7 @@ _OVERTAKEN: dict[str, Any] = {"id": None, "status": "overtaken"}
 
 def _said_alike(row: dict[str, Any], review: Review) -> bool:
     return (
-        _plain(str(row.get("review", ""))) == _plain(store_text(review))
+        plain(str(row.get("review", ""))) == plain(store_text(review))
         and row.get("rating") == review.rating
         and html.unescape(str(row.get("reviewer", ""))) == review.display_name
     )
@@ -177,7 +166,7 @@ class Publish:
             return _OVERTAKEN
         words = {
             "review": store_text(review),
-            "reviewer": _inert(review.display_name),
+            "reviewer": inert(review.display_name),
             "rating": review.rating,
         }
         row: dict[str, Any] = {}

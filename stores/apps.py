@@ -22,6 +22,7 @@ class StoresConfig(AppConfig):
             shipments,
             spool,
             timeline,
+            write_backs,
         )
         from stores.elsewhere import importing
         from stores.sync import backfill, checks, fetch, health, poll, probes, reconcile, tasks
@@ -42,10 +43,12 @@ class StoresConfig(AppConfig):
         queue.register_tick("estimates", lambda: shipments.tick_estimates(clock.now()))
         queue.register_tick("nightly checks", reconcile.tick_nightly)
         registries.add_eraser(privacy.erase_from_mirror)
+        registries.add_eraser(write_backs.forget)
         for module in (
             pages,
             timeline,
             coupons,
+            write_backs,
             backfill,
             checks,
             connect,

@@ -26,7 +26,8 @@ LEASE = timedelta(seconds=300)
 
 
 class Attention(Exception):
-    """What is in the shop is not what was asked for; a person must choose. Raised by `settle` after it recorded so."""
+    """What is in the shop is not what was asked for; a person must choose. Raised by `find`, or by `settle` after it
+    recorded so."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -39,7 +40,8 @@ class WriteBack(Protocol):
     def find(self, client: "Client", intent: Intent) -> dict[str, Any] | None:
         """The object in the shop that is this intent's, by natural key and our mark; None when it is not there.
 
-        Raises Invalid when the key is taken by something that is not ours and no other key can be chosen.
+        Raises Invalid when the key is taken by something that is not ours and no other key can be chosen, Attention
+        when somebody changed the object meanwhile and it is not ours to overwrite.
         """
         ...
 
@@ -64,13 +66,17 @@ def register(kind: str, write_back: WriteBack) -> None:
     _kinds[kind] = write_back
 
 
-def plan(store: Store, kind: str, *, key: str, subject_id: int, params: dict[str, Any] | None = None) -> Intent:
-    """Ask for one effect in the shop, in the present transaction. The same key asks only once."""
+def plan(
+    store: Store, kind: str, *, key: str, subject_id: int, about: str = "", params: dict[str, Any] | None = None
+) -> Intent:
+    """Ask for one effect in the shop, in the present transaction. The same key asks only once.
+
+    `about` is what a person knows the object by: an order's number, a coupon's code.
+    """
     if kind not in _kinds:
         raise ValueError(f"no write-back is registered as {kind!r}")
-    intent, new = Intent.objects.get_or_create(
-        store=store, key=key, defaults={"kind": kind, "subject_id": subject_id, "params": params or {}}
-    )
+    given = {"kind": kind, "subject_id": subject_id, "about": about[:120], "params": params or {}}
+    intent, new = Intent.objects.get_or_create(store=store, key=key, defaults=given)
     if new:
         queue.wake("sync")
     return intent
@@ -112,6 +118,10 @@ def _attempt(client: "Client", intent: Intent) -> None:
             killpoints.reach(f"{intent.kind}.sending")
             body = kind.create(client, intent)
             killpoints.reach(f"{intent.kind}.created")
+    except Attention as problem:
+        if due.finish(intent):
+            Intent.objects.filter(pk=intent.pk).update(status=Intent.Status.ATTENTION, error=problem.reason)
+            intent.refresh_from_db()
     except ToldToWait as wait:
         health.failed(intent.store, wait)
         due.postpone(intent, clock.now() + timedelta(seconds=wait.seconds))

@@ -450,6 +450,8 @@ class Migration(migrations.Migration):
                 ('status', models.CharField(choices=[('planned', 'Waiting'), ('sent', 'Sent, not yet proven'), ('confirmed', 'Done'), ('failed', 'Failed'), ('attention', 'Needs attention')], default='planned', max_length=12)),
                 ('ref', models.UUIDField(default=uuid.uuid4, unique=True)),
                 ('subject_id', models.BigIntegerField()),
+                ('about', models.CharField(blank=True, default='', max_length=120)),
+                ('created_at', models.DateTimeField(default=postpurchase.clock.now)),
                 ('params', models.JSONField(default=dict)),
                 ('result', models.JSONField(default=dict)),
                 ('store', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='intents', to='stores.store')),
@@ -772,6 +774,18 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='intent',
             constraint=models.UniqueConstraint(fields=('store', 'key'), name='intent_key'),
+        ),
+        migrations.AddIndex(
+            model_name='intent',
+            index=models.Index(fields=['store', '-created_at'], name='intent_recent'),
+        ),
+        migrations.AddIndex(
+            model_name='intent',
+            index=models.Index(fields=['store', 'kind', 'subject_id'], name='intent_subject'),
+        ),
+        migrations.AddIndex(
+            model_name='intent',
+            index=models.Index(condition=models.Q(('status__in', ['failed', 'attention'])), fields=['store', 'status'], name='intent_wrong'),
         ),
         migrations.AddConstraint(
             model_name='idempotencykey',

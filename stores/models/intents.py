@@ -3,7 +3,9 @@
 import uuid
 
 from django.db import models
+from django.db.models import Q
 
+from postpurchase import clock
 from postpurchase.due import WRITE_BACK, DueRow
 
 
@@ -27,12 +29,23 @@ class Intent(DueRow):
     ref = models.UUIDField(default=uuid.uuid4, unique=True)
     # The row that wants it, such as a coupon's or a review's id.
     subject_id = models.BigIntegerField()
+    # What a person knows that row by: an order's number, a coupon's code.
+    about = models.CharField(max_length=120, blank=True, default="")
+    created_at = models.DateTimeField(default=clock.now)
     params = models.JSONField(default=dict)
     result = models.JSONField(default=dict)
 
     class Meta(DueRow.Meta):
         abstract = False
         constraints = [models.UniqueConstraint(fields=["store", "key"], name="intent_key")]
+        indexes = [
+            *DueRow.Meta.indexes,
+            models.Index(fields=["store", "-created_at"], name="intent_recent"),
+            models.Index(fields=["store", "kind", "subject_id"], name="intent_subject"),
+            models.Index(
+                fields=["store", "status"], condition=Q(status__in=["failed", "attention"]), name="intent_wrong"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.key}"
