@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import CharField, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Concat
-from django.utils.translation import override
+from django.urls import reverse
+from django.utils.translation import gettext_lazy, override
 
 from postpurchase import clock, queue
 from reviews.models import Review
 from reviews.submission import rating_words, reward_note
 from stores import events, intents
+from stores.access import REVIEWS_MODERATE
 from stores.models import Event, Intent, Store
 from stores.woo.errors import Duplicate, Invalid, Missing, ToldToWait
 from stores.woo.plain_text import inert, plain
@@ -51,7 +53,9 @@ def plan_take_back(review: Review) -> Intent | None:
 
 
 def _plan(review: Review, kind: str) -> Intent:
-    intent = intents.plan(review.store, kind, key=f"{kind}:{review.pk}:{review.revision}", subject_id=review.pk)
+    intent = intents.plan(
+        review.store, kind, key=f"{kind}:{review.pk}:{review.revision}", subject_id=review.pk, about=review.item_name
+    )
     queue.wake("sync")
     return intent
 
@@ -145,7 +149,7 @@ def _said_alike(row: dict[str, Any], review: Review) -> bool:
     )
 
 
-class Publish:
+class Publish(intents.WriteBack):
     """Write-back `review.publish`: the present words of a published review, approved in the shop."""
 
     def find(self, client: "Client", intent: Intent) -> dict[str, Any] | None:
@@ -233,11 +237,8 @@ class Publish:
             payload={"review": review.pk, "rating": review.rating, "woo_id": review.woo_id},
         )
 
-    def fail(self, intent: Intent, reason: str) -> None:
-        """Nothing is held for it; the card shows the intent's reason and offers another try."""
 
-
-class TakeBack:
+class TakeBack(intents.WriteBack):
     """Write-back `review.take_back`: a review that is not to be seen is on hold in the shop."""
 
     def find(self, client: "Client", intent: Intent) -> dict[str, Any] | None:
@@ -273,11 +274,15 @@ class TakeBack:
         if review.state == Review.State.HIDDEN:
             record_hidden(review)
 
-    def fail(self, intent: Intent, reason: str) -> None:
-        """Nothing is held for it; the card shows the intent's reason and offers another try."""
-
 
 def register() -> None:
     """Name both write-backs to the engine."""
-    intents.register(PUBLISH, Publish())
-    intents.register(TAKE_BACK, TakeBack())
+
+    def page(intent: Intent) -> str:
+        return reverse("reviews", args=[intent.store.slug]) + "?view=stuck"
+
+    for kind, write_back, label in (
+        (PUBLISH, Publish(), gettext_lazy("Review")),
+        (TAKE_BACK, TakeBack(), gettext_lazy("Review taken down")),
+    ):
+        intents.register(kind, write_back, label=label, permission=REVIEWS_MODERATE, address=page)

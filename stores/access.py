@@ -13,6 +13,7 @@ from django.utils import timezone
 from stores.models import Membership, Store, User
 
 ORDERS_VIEW = "orders.view"
+ORDERS_CHANGE = "orders.change"
 CUSTOMERS_PII = "customers.pii"
 FLOWS_EDIT = "flows.edit"
 FLOWS_PUBLISH = "flows.publish"
@@ -31,7 +32,9 @@ SYSTEM_VIEW = "system.view"
 
 ALL = frozenset(value for name, value in list(vars().items()) if name.isupper() and isinstance(value, str))
 
-_SUPPORT = frozenset({ORDERS_VIEW, CUSTOMERS_PII, MESSAGES_APPROVE, REVIEWS_MODERATE, CASES_WORK, SYSTEM_VIEW})
+_SUPPORT = frozenset(
+    {ORDERS_VIEW, ORDERS_CHANGE, CUSTOMERS_PII, MESSAGES_APPROVE, REVIEWS_MODERATE, CASES_WORK, SYSTEM_VIEW}
+)
 _MARKETER = frozenset(
     {
         ORDERS_VIEW,

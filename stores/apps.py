@@ -9,6 +9,7 @@ class StoresConfig(AppConfig):
         from stores import (
             abilities,
             connect,
+            coupon_write_backs,
             coupons,
             events,
             housekeeping,
@@ -37,6 +38,7 @@ class StoresConfig(AppConfig):
         queue.register_tick("probes", health.tick_probes)
         queue.register_tick("order files", importing.tidy)
         queue.register_tick("crashed write-backs", intents.end_crashed)
+        queue.register_tick("unanswered write-backs", intents.tick_unanswered)
         queue.register_tick("crashed jobs", jobs.end_crashed)
         queue.register_tick("coupon expiry", coupons.tick_expiry)
         queue.register_tick("lateness", lambda: lateness.tick_late(clock.now()))
@@ -47,7 +49,7 @@ class StoresConfig(AppConfig):
         for module in (
             pages,
             timeline,
-            coupons,
+            coupon_write_backs,
             write_backs,
             backfill,
             checks,

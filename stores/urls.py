@@ -18,6 +18,7 @@ from stores.views import (
     retention,
     system,
     webhooks,
+    write_backs,
 )
 
 dashboard: list[URLPattern | URLResolver] = [
@@ -26,6 +27,8 @@ dashboard: list[URLPattern | URLResolver] = [
     path("orders/import/<int:pk>/", elsewhere.order_file, name="order_file"),
     path("orders/<int:pk>/", orders.order, name="order"),
     path("orders/<int:pk>/delivered/", orders.order_delivered, name="order_delivered"),
+    path("orders/<int:pk>/note/", write_backs.order_note, name="order_note"),
+    path("orders/<int:pk>/status/", write_backs.order_status, name="order_status"),
     path("customers/", customers.customers, name="customers"),
     path("customers/<int:pk>/", customers.customer, name="customer"),
     path("coupons/", coupons.coupons, name="coupons"),
@@ -40,6 +43,9 @@ dashboard: list[URLPattern | URLResolver] = [
     path("settings/system/marked/", reconcile.marked, name="marked"),
     path("settings/system/reconcile/", reconcile.start, name="reconcile"),
     path("settings/system/reconciliations/<int:pk>/", reconcile.question, name="reconciliation"),
+    path("settings/system/write-backs/", write_backs.listed, name="write_backs"),
+    path("settings/system/write-backs/<int:pk>/", write_backs.write_back, name="write_back"),
+    path("settings/system/write-backs/<int:pk>/choose/", write_backs.choose, name="write_back_choose"),
     path("settings/system/quarantine/", system.quarantine, name="quarantine"),
     path("settings/developers/", developers.developers, name="developers"),
     path("settings/developers/<int:pk>/revoke/", developers.revoke_key, name="api-key-revoke"),

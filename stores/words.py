@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from stores.models import Coupon, Job, Order, Shipment
+from stores.models import Coupon, Intent, Job, Order, Shipment
 
 Badge = tuple[str, str, str]
 
@@ -46,6 +46,14 @@ JOB_STATUS: dict[str, tuple[str, object, str]] = {
     Job.Status.CANCELLED: ("neutral", _("Cancelled"), "x"),
 }
 
+WRITE_BACK: dict[str, tuple[str, object, str]] = {
+    Intent.Status.PLANNED: ("info", _("Waiting"), "clock"),
+    Intent.Status.SENT: ("info", _("Sent, not yet proven"), "refresh"),
+    Intent.Status.CONFIRMED: ("ok", _("Done"), "check"),
+    Intent.Status.FAILED: ("bad", _("Failed"), "bad"),
+    Intent.Status.ATTENTION: ("warn", _("Needs you"), "warn"),
+}
+
 
 def _badge(words: dict[str, tuple[str, object, str]], state: str) -> Badge:
     """A state that we do not know is shown in the shop's own word, never hidden."""
@@ -67,3 +75,7 @@ def coupon_state(coupon: Coupon) -> Badge:
 
 def job_status(job: Job) -> Badge:
     return _badge(JOB_STATUS, job.status)
+
+
+def write_back(intent: Intent) -> Badge:
+    return _badge(WRITE_BACK, intent.status)

@@ -6,19 +6,24 @@ follows from it and nothing is written twice.
 """
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
+from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from postpurchase.errors import BusinessError
-from stores import audit, intents
+from stores import audit, coupons, intents, registries
+from stores.access import ORDERS_CHANGE
 from stores.models import Customer, Intent, Order, Store, User
+from stores.registries import Check, Need, TimelineItem
 from stores.sync import tasks
 from stores.woo.errors import Invalid
 from stores.woo.payloads.values import meta
 from stores.woo.plain_text import inert, plain
-from stores.words import ORDER_STATUS
+from stores.words import ORDER_STATUS, write_back
 
 if TYPE_CHECKING:
     from stores.woo.client import Client
@@ -148,8 +153,13 @@ def _writable(store: Store) -> None:
         )
 
 
+def in_shop(order: Order) -> bool:
+    """Whether the shop has this order, outside its trash."""
+    return order.woo_id is not None and not order.deleted_at and not order.trashed_at
+
+
 def _in_shop(order: Order) -> None:
-    if order.woo_id is None or order.deleted_at or order.trashed_at:
+    if not in_shop(order):
         raise BusinessError(
             _("This order is not in the shop, so nothing can be written there. Nothing was changed."),
             "order_elsewhere",
@@ -165,7 +175,7 @@ def _sees(body: dict[str, Any], store: Store, entity: str) -> None:
     tasks.arm(store, [(entity, int(body["id"]))])
 
 
-class OrderNote:
+class OrderNote(intents.WriteBack):
     """Write-back `order.note`. Its natural key is the reference in its last line."""
 
     def find(self, client: "Client", intent: Intent) -> dict[str, Any] | None:
@@ -192,23 +202,22 @@ class OrderNote:
                 "Look at the order in the store."
             )
 
-    def fail(self, intent: Intent, reason: str) -> None:
-        """Nothing is held for it."""
-
 
 def _reference(intent: Intent) -> str:
     """Plain words, because whatever is hidden in markup is dropped by some shops: `Ref. 3f9a1c2e77b0`."""
     return f"Ref. {intent.ref.hex[:12]}"
 
 
-class OrderStatus:
+class OrderStatus(intents.WriteBack):
     """Write-back `order.status`."""
 
     def find(self, client: "Client", intent: Intent) -> dict[str, Any] | None:
         asked = intent.params
         body = dict(client.get(f"orders/{_order(intent).woo_id}"))
-        if body.get("status") in {asked["status"], asked["seen"]}:
-            return body if body["status"] == asked["status"] else None
+        if body.get("status") == asked["status"]:
+            return body
+        if asked["seen"] in {body.get("status"), None}:
+            return None
         raise intents.Attention(
             f"The order was moved to “{_said(body.get('status'))}” in the store meanwhile, so it was not moved to "
             f"“{_said(asked['status'])}”."
@@ -227,8 +236,13 @@ class OrderStatus:
                 "store moved it on."
             )
 
-    def fail(self, intent: Intent, reason: str) -> None:
-        """Nothing is held for it."""
+    def again(self, intent: Intent) -> None:
+        """A person has seen what the shop has and wants the other state all the same."""
+        intent.params = {**intent.params, "seen": None}
+
+    def accept(self, intent: Intent) -> bool:
+        tasks.arm(intent.store, [("order", _order(intent).woo_id)])
+        return False
 
 
 def _said(status: object) -> str:
@@ -236,7 +250,7 @@ def _said(status: object) -> str:
     return str(known[1]) if known else str(status)
 
 
-class Mark:
+class Mark(intents.WriteBack):
     """Write-backs `order.meta` and `customer.meta`: one name of ours in the object's meta_data. The last value asked for
     counts; an earlier one that was not written yet is passed over."""
 
@@ -268,9 +282,6 @@ class Mark:
         if _value(body, intent.params["name"]) != intent.params["value"]:
             raise intents.Attention("The store took the mark but does not keep it; a plugin there may remove it.")
 
-    def fail(self, intent: Intent, reason: str) -> None:
-        """Nothing is held for it."""
-
 
 def forget(customer: Customer) -> None:
     """The words of notes on the person's orders go, and those that were not written yet never are."""
@@ -280,9 +291,74 @@ def forget(customer: Customer) -> None:
     )
 
 
+def order_timeline(order: Order) -> Iterable[TimelineItem]:
+    """What was written to the shop's order, in one query."""
+    for intent in Intent.objects.filter(store=order.store, kind__in=[NOTE, STATUS], subject_id=order.pk):
+        state, words, _icon = write_back(intent)
+        url = reverse("write_back", args=[order.store.slug, intent.pk])
+        if intent.kind == NOTE:
+            # Its words may name the customer; they stand on the page behind, for those who may see people.
+            title = _("Note to the customer") if intent.params["to_customer"] else _("Note in the store")
+        else:
+            title = _("State to be “%(state)s”") % {"state": _said(intent.params["status"])}
+        yield TimelineItem(intent.created_at, "note", "edit", title, badge=(state, words), url=url)
+
+
+def _needs(store: Store) -> Iterable[Need]:
+    if count := intents.waiting_for_choice(store):
+        yield Need(
+            "external",
+            ngettext("%(n)d write-back needs you", "%(n)d write-backs need you", count) % {"n": count},
+            _("Your store did not keep what was asked for. What was held for it waits for your choice."),
+            reverse("write_backs", args=[store.slug]) + "?view=attention",
+            _("Choose"),
+        )
+
+
+def _checks(store: Store) -> Iterable[Check]:
+    count = intents.waiting_for_choice(store)
+    yield Check(
+        _("Write-backs"),
+        not count,
+        ngettext("%(n)d write-back waits for a choice.", "%(n)d write-backs wait for a choice.", count) % {"n": count}
+        if count
+        else _("The store has what was written to it, or it is on its way."),
+        _("Look at what the store has, and choose.") if count else "",
+        reverse("write_backs", args=[store.slug]) + ("?view=attention" if count else ""),
+        "warn",
+    )
+    if coupons.are_off(store):
+        yield Check(
+            _("Coupons"),
+            False,
+            _("Coupons are switched off in the store. None is made, so rewards and flows with coupons wait."),
+            _("Switch them on under WooCommerce, Settings, General, “Enable the use of coupon codes”."),
+            level="warn",
+        )
+
+
 def register() -> None:
     """Name the write-backs; called from `StoresConfig.ready()`."""
-    intents.register(NOTE, OrderNote())
-    intents.register(STATUS, OrderStatus())
-    intents.register(ORDER_META, Mark("orders", "order", Order))
-    intents.register(CUSTOMER_META, Mark("customers", "customer", Customer))
+
+    def page(intent: Intent) -> str:
+        return reverse("order", args=[intent.store.slug, intent.subject_id])
+
+    def person(intent: Intent) -> str:
+        return reverse("customer", args=[intent.store.slug, intent.subject_id])
+
+    registries.add_order_timeline(order_timeline)
+    registries.add_needs(_needs)
+    registries.add_checks(_checks)
+    for kind, handler, label in (
+        (NOTE, OrderNote(), gettext_lazy("Order note")),
+        (STATUS, OrderStatus(), gettext_lazy("Order state")),
+        (ORDER_META, Mark("orders", "order", Order), gettext_lazy("Mark on an order")),
+    ):
+        intents.register(kind, handler, label=label, permission=ORDERS_CHANGE, address=page)
+    intents.register(
+        CUSTOMER_META,
+        Mark("customers", "customer", Customer),
+        label=gettext_lazy("Mark on a customer"),
+        permission=ORDERS_CHANGE,
+        address=person,
+    )

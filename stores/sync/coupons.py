@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from postpurchase import clock
+from stores.coupons import trash_twin
 from stores.models import Coupon, Store
 from stores.woo.payloads import CouponPayload
 
@@ -17,15 +18,18 @@ def apply_coupons(store: Store, page: Sequence[tuple[CouponPayload, str]], *, fe
     # Pushed by us and not yet read back: its row is there already, without the shop's id.
     marks = {ref for coupon, _ in latest.values() if (ref := _uuid(coupon.ref))}
     waiting = (
-        set(Coupon.objects.filter(store=store, ours=True, ref__in=marks).values_list("ref", flat=True))
+        {row.ref: row for row in Coupon.objects.select_related("store").filter(store=store, ours=True, ref__in=marks)}
         if marks
-        else set()
+        else {}
     )
     changed, fresh = 0, []
     for woo_id, (coupon, body) in latest.items():
         row = known.get(woo_id)
         if row is None:
-            if _uuid(coupon.ref) not in waiting:
+            if (ref := _uuid(coupon.ref)) is not None and (ours := waiting.get(ref)):
+                if ours.woo_id is not None and coupon.status == "publish":
+                    trash_twin(ours, woo_id)
+            else:
                 fresh.append(_row(store, coupon, body, fetched_at))
                 changed += 1
             continue

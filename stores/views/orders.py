@@ -3,6 +3,7 @@
 from datetime import date
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 from django.contrib import messages
 from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
@@ -19,11 +20,12 @@ from postpurchase import clock, exporting, listing
 from postpurchase.errors import BusinessError
 from postpurchase.listing import Cell, Column, Empty, Filter, Listing, Tab
 from stores import registries, shipments, words
-from stores.access import CASES_WORK, CUSTOMERS_PII, ORDERS_VIEW, StoreRequest, store_view
+from stores.access import CASES_WORK, CUSTOMERS_PII, ORDERS_CHANGE, ORDERS_VIEW, StoreRequest, store_view
 from stores.insights.person import facts
 from stores.models import Order, OrderLine, Shipment, Store
 from stores.models.orders import WOOCOMMERCE
 from stores.resources import OrderResource
+from stores.write_backs import STATES, in_shop
 
 # A subquery, because counting by a join would group all orders before the page is cut.
 _LINES = OrderLine.objects.filter(order=OuterRef("pk")).order_by().values("order").annotate(n=Count("pk")).values("n")
@@ -225,6 +227,9 @@ def order(request: StoreRequest, pk: int) -> HttpResponse:
         "may_deliver": CASES_WORK in request.permissions
         and not found.delivered_at
         and found.status not in shipments.OFF,
+        "may_write": ORDERS_CHANGE in request.permissions and request.store.can_write and in_shop(found),
+        "statuses": [(one, words.ORDER_STATUS[one][1]) for one in STATES if one != found.status],
+        "press": uuid4().hex,
         "woo_url": ""
         if found.external_id
         else f"{request.store.base_url}/wp-admin/admin.php?page=wc-orders&action=edit&id={found.woo_id}",

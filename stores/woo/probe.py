@@ -283,6 +283,7 @@ class Probe:
             "woo_version": str(environment.get("version") or ""),
             "wp_version": str(environment.get("wp_version") or ""),
             "hpos": shop.get("HPOS_enabled"),
+            **({"coupons_on": told == "yes"} if (told := values.get("woocommerce_enable_coupons")) else {}),
             **({"index_php": True} if found.index_php else {}),
             **abilities.by_behaviour(client),
             "others": overlap.look(client, status if isinstance(status, dict) else {}),

@@ -17,7 +17,7 @@ from postpurchase import clock, due, links
 from reviews import asking, moderation
 from reviews.models import Review
 from reviews.submission import Answer, submit
-from stores import coupons, intents
+from stores import coupon_write_backs, coupons, intents
 from stores.api_keys import create_api_key
 from stores.models import AuditEvent, Coupon, Intent, Order, WebhookEndpoint
 from stores.sandbox.server import Sandbox
@@ -250,14 +250,14 @@ def test_an_answer_nobody_foresaw_holds_up_no_other_write_back_and_gives_the_poi
     store = open_house(sandbox)
     first = coupons.issue(store, source="a:1", amount=Decimal(5))
     second = coupons.issue(store, source="b:1", amount=Decimal(5))
-    find = coupons.CreateCoupon.find
+    find = coupon_write_backs.CreateCoupon.find
 
     def odd(self, client, intent):
         if intent.subject_id == first.pk:
             raise KeyError("id")
         return find(self, client, intent)
 
-    monkeypatch.setattr(coupons.CreateCoupon, "find", odd)
+    monkeypatch.setattr(coupon_write_backs.CreateCoupon, "find", odd)
     intents.run_due()
     second.refresh_from_db()
     assert second.state == "live"

@@ -9,8 +9,8 @@ import pytest
 
 from postpurchase import clock, due
 from postpurchase.errors import BusinessError
-from stores import coupons, intents
-from stores.models import Coupon, Event, Intent, Store
+from stores import coupon_write_backs, coupons, intents
+from stores.models import AuditEvent, Coupon, Event, Intent, Store
 from stores.sandbox.server import Sandbox
 from stores.sync.apply import apply
 from stores.woo.client import client_for
@@ -135,7 +135,7 @@ def test_a_connection_that_drops_after_the_shop_committed_makes_no_twin(store, s
 def test_a_process_that_dies_after_the_shop_committed_makes_no_twin(store, sandbox):
     coupon = issue(store)
     [mine] = due.claim(Intent, limit=5, lease=intents.LEASE)
-    coupons.CreateCoupon().create(client_for(store), mine)
+    coupon_write_backs.CreateCoupon().create(client_for(store), mine)
     clock.advance(timedelta(minutes=10))
     assert due.sweep(Intent) == (1, 0)
     intents.run_due()
@@ -146,12 +146,12 @@ def test_a_process_that_dies_after_the_shop_committed_makes_no_twin(store, sandb
 def test_a_slow_worker_beside_a_second_one_makes_no_twin_and_no_second_fact(store, sandbox):
     coupon = issue(store)
     [slow] = due.claim(Intent, limit=5, lease=intents.LEASE)
-    assert coupons.CreateCoupon().find(client_for(store), slow) is None
+    assert coupon_write_backs.CreateCoupon().find(client_for(store), slow) is None
     clock.advance(timedelta(minutes=10))
     due.sweep(Intent)
     intents.run_due()
-    body = coupons.CreateCoupon().create(client_for(store), slow)
-    intents._settle(coupons.CreateCoupon(), slow, body)
+    body = coupon_write_backs.CreateCoupon().create(client_for(store), slow)
+    intents._settle(coupon_write_backs.CreateCoupon(), slow, body)
     coupon.refresh_from_db()
     assert (coupon.state, body["id"], len(in_shop(sandbox))) == ("live", coupon.woo_id, 1)
     assert names(store) == ["coupon.issued"]
@@ -199,9 +199,63 @@ def test_a_coupon_that_the_shop_opened_to_everybody_is_trashed_and_never_told(st
     assert coupon.state == "attention"
     assert "email_restrictions" in coupon.reason
     assert (in_shop(sandbox), len(in_shop(sandbox, trashed=True))) == ([], 1)
-    assert (names(store), Intent.objects.get().status) == (["coupon.failed"], "attention")
+    assert (names(store), Intent.objects.get().status) == ([], "attention")
+
+
+def opened(store: Store) -> Intent:
+    """A coupon that the shop opened to everybody, waiting for a choice."""
+    issue(store)
+    Coupon.objects.update(emails=["nope"])
+    intents.run_due()
+    return Intent.objects.get()
+
+
+def test_a_person_gives_the_coupon_up_and_whoever_waits_hears_of_it(store, sandbox):
+    intents.choose(opened(store), intents.GIVE_UP, by="mara")
+    assert (Coupon.objects.get().state, names(store)) == ("failed", ["coupon.failed"])
     told = Event.objects.get().payload
-    assert (told["coupon"], told["source"]) == (coupon.pk, "reward:1")
+    assert (told["coupon"], told["source"]) == (Coupon.objects.get().pk, "reward:1")
+    assert in_shop(sandbox) == []
+    with pytest.raises(BusinessError) as refusal:
+        intents.choose(Intent.objects.get(), intents.AGAIN, by="mara")
+    assert refusal.value.code == "choice_gone"
+
+
+def test_a_person_has_the_coupon_made_again_under_another_code(store, sandbox):
+    intent = opened(store)
+    before = Coupon.objects.get().code
+    Coupon.objects.update(emails=["ana@example.com"])
+    intents.choose(intent, intents.AGAIN, by="mara")
+    intents.run_due()
+    coupon = Coupon.objects.get()
+    assert (coupon.state, coupon.code == before, names(store)) == ("live", False, ["coupon.issued"])
+    assert [row["code"] for row in in_shop(sandbox)] == [coupon.code]
+
+
+def test_a_person_takes_the_shops_coupon_as_it_is(store, sandbox):
+    intents.choose(opened(store), intents.ACCEPT, by="mara")
+    intents.run_due()
+    coupon = Coupon.objects.get()
+    (there,) = in_shop(sandbox)
+    assert (coupon.state, coupon.woo_id, coupon.emails, names(store)) == ("live", there["id"], [], ["coupon.issued"])
+    assert (Intent.objects.get().status, AuditEvent.objects.get().action) == ("confirmed", "write_back.accept")
+
+
+def test_an_accepted_coupon_whose_answer_was_lost_is_told_of_once(store, sandbox):
+    intents.choose(opened(store), intents.ACCEPT, by="mara")
+    sandbox.fault("drop_after_commit", method="PUT", path="/coupons/")
+    intents.run_due()
+    clock.advance(timedelta(minutes=1))
+    intents.run_due()
+    assert (Coupon.objects.get().state, len(in_shop(sandbox)), names(store)) == ("live", 1, ["coupon.issued"])
+
+
+def test_a_coupon_that_nobody_chose_about_is_given_up_after_three_days(store):
+    opened(store)
+    clock.advance(timedelta(days=2, hours=23))
+    assert intents.tick_unanswered() == 0
+    clock.advance(timedelta(hours=2))
+    assert (intents.tick_unanswered(), Coupon.objects.get().state, names(store)) == (1, "failed", ["coupon.failed"])
 
 
 def test_a_coupon_that_the_shop_refuses_has_failed(store, sandbox):
