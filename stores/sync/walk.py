@@ -104,11 +104,14 @@ def remember(task: SyncTask, **what: Any) -> None:
 
 
 def ask(walk: Walk, path: str, **params: Any) -> Page:
-    """A page of the list, fresh from the shop. NoNews when only a cache answers."""
+    """A page of the list, fresh from the shop. NoNews when only a cache answers.
+
+    After a page broke on what it held it is asked for in parts, but for one of some `_fields` only, which cannot break so.
+    """
     params = {"per_page": PER_PAGE, **({"exclude": walk.left_out} if walk.left_out else {}), **params}
     page = (
         fetch.page_by_ones(walk.store, walk.client, walk.entity, path, **params)
-        if walk.by_ones
+        if walk.by_ones and "_fields" not in params
         else walk.client.page(path, **params)
     )
     if page.stale:
