@@ -25,6 +25,8 @@ ALIAS = "kills"
 WAIT_SECONDS = 60
 MANAGE = str(settings.BASE_DIR / "manage.py")
 RESTART = 70
+# The main process; for each of the two clusters its process, sentinel, monitor and pusher; and the workers of both.
+ALL_PROCESSES = 1 + 2 * 4 + 2 + settings.SYNC_WORKERS
 
 
 def until(fact: Callable[[], object], what: str) -> None:
@@ -220,7 +222,7 @@ def test_sigterm_finishes_the_row_in_hand_and_ends_with_zero(environment, shop):
 
 def test_both_clusters_live_and_die_together(environment, shop):
     with worker(environment) as process:
-        until(lambda: len(family(process.pid)) == 12, "both clusters run")
+        until(lambda: len(family(process.pid)) == ALL_PROCESSES, "both clusters run")
         until(lambda: has_begun(process), "the worker has begun")
         everybody = family(process.pid)
         # One cluster fails: the other is asked to stop, and whoever started both learns that they must start again.
@@ -231,7 +233,7 @@ def test_both_clusters_live_and_die_together(environment, shop):
 
 def test_the_process_above_both_clusters_killed_leaves_nobody(environment, shop):
     with worker(environment) as process:
-        until(lambda: len(family(process.pid)) == 12, "both clusters run")
+        until(lambda: len(family(process.pid)) == ALL_PROCESSES, "both clusters run")
         everybody = family(process.pid)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
