@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -154,6 +154,12 @@ class Check:
         queue.tick()
         queue.run_until_idle()
 
+    def wait_for_day(self) -> None:
+        """On to eleven in the morning at the store: opinions are not asked for at night, whenever this is started."""
+        now = clock.now().astimezone(self.store.tz)
+        day = now.date() + timedelta(days=now.hour >= 11)
+        clock.advance(datetime.combine(day, time(11), now.tzinfo) - now)
+
     def mails_to(self, address: str) -> list[Any]:
         return [one for one in mail.outbox if address in one.to]
 
@@ -241,6 +247,7 @@ class Check:
 
     def review_request(self) -> None:
         clock.advance(timedelta(days=14))
+        self.wait_for_day()
         self.settle()
         asked = [one for one in self.mails_to(ANA) if "/r/" in one.body]
         skipped = Message.objects.filter(store=self.store, flow__recipe="R06", status=Message.Status.SKIPPED)
