@@ -252,6 +252,7 @@ def _attempt(client: "Client", intent: Intent) -> None:
 
     body = _guarded(kind, intent, act)
     if body is not None:
+        killpoints.reach(f"{intent.kind}.read")
         _settle(kind, intent, body)
 
 

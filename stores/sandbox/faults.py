@@ -14,7 +14,7 @@ from .wire import Request, Response
 
 KINDS = (
     *("status", "headers", "prefix", "truncate", "delay", "drop_before", "drop_after_commit", "stale", "strip"),
-    *("short_page", "empty_list", "drop_rows", "ignore", "cached", "break_on", "replace"),
+    *("short_page", "empty_list", "drop_rows", "ignore", "cached", "break_on", "replace", "batch"),
 )
 
 
@@ -27,7 +27,8 @@ class Fault:
     empty_list {totals: true also tells 0}, drop_rows {ids}: rows that may not be shown, taken out after the page was cut,
     ignore {params}: as of a version that does not know them, cached {seconds, blind: whatever was asked}: a cache in
     front, with `Age` and an old `Date`, break_on {ids}: status 500 for every answer with one of these objects in whole,
-    replace {old, new}: another text in the answer's body.
+    replace {old, new}: another text in the answer's body, batch {refuse: places whose row is refused, only: how many rows
+    are carried out, missing: places left out of the answer}: of the rows that a batch is to create.
     """
 
     kind: str
@@ -103,6 +104,8 @@ def before(faults: list[Fault], request: Request) -> Response | None:
             return Response(0, drop=True)
         elif fault.kind == "strip":
             request.headers.pop(str(fault.options.get("header", "authorization")).lower(), None)
+        elif fault.kind == "batch":
+            _spoil_batch(request, fault.options)
         elif fault.kind == "stale":
             request.headers["x-sandbox-stale"] = "1"
         elif fault.kind == "ignore":
@@ -116,6 +119,17 @@ def before(faults: list[Fault], request: Request) -> Response | None:
             headers = {"Content-Type": "text/html; charset=UTF-8", **fault.options.get("headers", {})}
             return Response(status, str(fault.options.get("body", page)).encode(), headers)
     return None
+
+
+def _spoil_batch(request: Request, options: dict[str, Any]) -> None:
+    """Some rows of a batch are refused, or the server ends in the middle of it."""
+    given = json.loads(request.raw)
+    rows = given.get("create", [])
+    for place in options.get("refuse", []):
+        if place < len(rows):
+            rows[place]["code"] = ""
+    given["create"] = rows[: options.get("only", len(rows))]
+    request.raw = json.dumps(given).encode()
 
 
 def after(faults: list[Fault], response: Response) -> Response:
@@ -133,6 +147,11 @@ def after(faults: list[Fault], response: Response) -> Response:
             response.body = str(fault.options.get("text", "\ufeff")).encode() + response.body
         elif fault.kind == "truncate":
             response.cut = int(fault.options.get("bytes", len(response.body) // 2))
+        elif fault.kind == "batch" and fault.options.get("missing"):
+            told = json.loads(response.body)
+            left_out = set(fault.options["missing"])
+            told["create"] = [row for place, row in enumerate(told.get("create", [])) if place not in left_out]
+            response.body = json.dumps(told).encode()
         elif fault.kind == "empty_list" and response.body[:1] == b"[":
             response.body = b"[]"
             if fault.options.get("totals"):

@@ -62,7 +62,6 @@ LISTING = Listing(
     filters=[
         Filter("kind", gettext_lazy("Anything"), _kinds, "kind"),
         Filter("state", gettext_lazy("Any state"), list(Status.choices), "status"),
-        listing.period("created_at"),
     ],
     tabs=[
         Tab("attention", gettext_lazy("Needs you"), lambda q: q.filter(status=Status.ATTENTION), counted=True),
@@ -116,6 +115,7 @@ def write_back(request: StoreRequest, pk: int) -> HttpResponse:
         "kind": kind,
         "status": words.write_back(intent),
         "address": kind.address(intent),
+        "asked_state": words.ORDER_STATUS.get(intent.params.get("status", ""), ("", ""))[1],
         "note": intent.params.get("text", "") if CUSTOMERS_PII in request.permissions else "",
         "choices": [(name, *said) for name, said in CHOICES.items() if name in open_],
         "may_choose": kind.permission in request.permissions,
