@@ -24,4 +24,5 @@ class CampaignsConfig(AppConfig):
         public.add_owner("d", shopper.owner_of_confirmation)
         queue.register_drain("flows", engine.run_due)
         queue.register_drain("outbox", outbox.run_due)
+        queue.register_tick("crashed messages", outbox.end_crashed)
         queue.register_tick("letters", housekeeping.tidy)

@@ -34,6 +34,9 @@ LEASE = timedelta(seconds=300)
 RETRIES = (5, 15, 60, 240)  # minutes
 RENDER_TRIES = 3
 ACCOUNT_LOOK = timedelta(minutes=15)
+STOPPED = "the sender stopped while handing it over"
+# What the sweep of stopped workers writes.
+CRASHED = "crash_loop"
 
 Status = Message.Status
 _ENDS = {
@@ -43,6 +46,7 @@ _ENDS = {
     rechecks.APPROVAL: (Status.APPROVAL, State.HELD),
     rechecks.SEND: (Status.CLAIMED, State.RUNNING),
 }
+_OVER = [Status.ACCEPTED, Status.SKIPPED, Status.EXPIRED, Status.FAILED, Status.UNKNOWN, Status.CANCELLED]
 
 
 def run_due(budget_seconds: float = 20.0) -> int:
@@ -67,6 +71,22 @@ def run_due(budget_seconds: float = 20.0) -> int:
             elif _hand_over(message) == email.ACCOUNT:
                 refused.add(message.store_id)
     return looked
+
+
+def end_crashed() -> int:
+    """Each minute: messages given up because their worker died too often get the end that is true of them; how many.
+
+    One that was being handed over may have been sent, so it is `unknown`; the others were not sent, so they failed.
+    """
+    rows = Message.objects.filter(state=State.DEAD, error_code=CRASHED).exclude(status__in=_OVER)
+    done = 0
+    for row in rows[:100]:
+        if row.status == Status.HANDING:
+            done += _settle(row, Status.UNKNOWN, State.DEAD, reason=STOPPED, code="unclear")
+        else:
+            reason = "the sender stopped too often before handing it over; it was not sent"
+            done += _settle(row, Status.FAILED, State.DEAD, reason=reason, code=CRASHED)
+    return done
 
 
 def _take() -> tuple[int, list[Message]]:
@@ -94,7 +114,7 @@ def _judge(rows: Sequence[Message]) -> list[Message]:
     clear = []
     for row in rows:
         if row.status == Status.HANDING:
-            _settle(row, Status.UNKNOWN, State.DEAD, reason="the sender stopped while handing it over", code="unclear")
+            _settle(row, Status.UNKNOWN, State.DEAD, reason=STOPPED, code="unclear")
         else:
             clear.append(row)
     verdicts = rechecks.judge(clear, now=clock.now())

@@ -454,6 +454,34 @@ def test_a_sender_that_dies_between_handing_over_and_recording_leaves_it_unclear
     assert len(post.letters) == 1
 
 
+@pytest.mark.parametrize(
+    ("where", "status", "letters", "reason"),
+    [
+        ("_record", "unknown", 1, "the sender stopped while handing it over"),
+        ("render", "failed", 0, "the sender stopped too often before handing it over; it was not sent"),
+    ],
+)
+def test_a_sender_that_dies_on_the_last_attempt_leaves_the_end_that_is_true(
+    post, monkeypatch, where, status, letters, reason
+):
+    message = planned()
+    Message.objects.update(attempts=Message.MAX_ATTEMPTS - 1)
+
+    def dies(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(outbox, where, dies)
+    with pytest.raises(KeyboardInterrupt):
+        outbox.run_due()
+    monkeypatch.undo()
+    clock.advance(outbox.LEASE + timedelta(seconds=1))
+    assert due.sweep(Message) == (0, 1)
+    assert (outbox.end_crashed(), outbox.end_crashed()) == (1, 0)
+    ended = fresh(message)
+    assert (ended.status, ended.state, ended.reason) == (status, "dead", reason)
+    assert outbox.run_due() == 0
+
+
 def test_a_worker_that_lost_its_lease_hands_nothing_over(post):
     message = planned()
     _, ready = outbox._take()
