@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Max, Q
+from django.db.models import Q
 
 from campaigns import rechecks
 from campaigns.models import Message
 from postpurchase import clock
-from reviews.models import Case
+from reviews import cases
 from stores import conditions
 from stores.conditions import Field, Subject
 from stores.models import Order, Store
@@ -29,12 +29,7 @@ def _is_historic(store: Store, order: Order) -> bool:
 def _ask_again(subjects: Sequence[Subject]) -> list[Any]:
     """Asked, then a problem, which the customer says is solved, and not asked since."""
     orders = {each.order.pk for each in subjects if each.order}
-    solved = dict(
-        Case.objects.filter(order_id__in=orders, state=Case.State.CONFIRMED)
-        .values_list("order_id")
-        .annotate(last=Max("confirmed_at"))
-        .order_by()
-    )
+    solved = cases.solved_at(orders)
     before: set[int] = set()
     since: set[int] = set()
     asks = Message.objects.filter(order_id__in=solved, purpose="review").filter(
@@ -48,17 +43,7 @@ def _ask_again(subjects: Sequence[Subject]) -> list[Any]:
 def hold_for_cases(messages: Sequence[Message]) -> dict[int, str]:
     """Nothing is asked or advertised while something is wrong; an opinion not for 7 days after it was put right."""
     people = {each.customer_id for each in messages}
-    lately = clock.now() - QUIET_AFTER_CASE
-    found = Case.objects.filter(customer_id__in=people).filter(
-        Q(state=Case.State.OPEN) | Q(resolved_at__gt=lately) | Q(confirmed_at__gt=lately)
-    )
-    open_: set[int] = set()
-    healing: set[int] = set()
-    for customer_id, order_id, state in found.values_list("customer_id", "order_id", "state"):
-        if state == Case.State.OPEN:
-            open_.add(customer_id)
-        else:
-            healing.add(order_id)
+    open_, healing = cases.troubles(people, since=clock.now() - QUIET_AFTER_CASE)
     held = {}
     for each in messages:
         if each.customer_id in open_:

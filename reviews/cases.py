@@ -1,12 +1,12 @@
 """Help cases: opened by shoppers in one step, worked by the shop, closed for good by the shopper's own word."""
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import ceil
 from statistics import median
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Max, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from postpurchase import clock, links
@@ -225,6 +225,27 @@ def orders_with_open_case(order_ids: Collection[int]) -> set[int]:
 def customers_with_open_case(customer_ids: Collection[int]) -> set[int]:
     """Of the given customers those with an open case."""
     return set(_open_cases().filter(customer_id__in=customer_ids).values_list("customer_id", flat=True))
+
+
+def troubles(customer_ids: Collection[int], *, since: datetime) -> tuple[set[int], set[int]]:
+    """Of the given customers those with an open case, and their orders whose case was put right after `since`."""
+    found = Case.objects.filter(customer_id__in=customer_ids).filter(
+        Q(state=Case.State.OPEN) | Q(resolved_at__gt=since) | Q(confirmed_at__gt=since)
+    )
+    people: set[int] = set()
+    orders: set[int] = set()
+    for customer_id, order_id, state in found.values_list("customer_id", "order_id", "state"):
+        if state == Case.State.OPEN:
+            people.add(customer_id)
+        else:
+            orders.add(order_id)
+    return people, orders
+
+
+def solved_at(order_ids: Collection[int]) -> dict[int, datetime]:
+    """Of the given orders those with a case that the customer says is solved, and when that was said last."""
+    confirmed = Case.objects.filter(order_id__in=order_ids, state=Case.State.CONFIRMED)
+    return dict(confirmed.values_list("order_id").annotate(last=Max("confirmed_at")).order_by())
 
 
 def _open_cases() -> QuerySet[Case]:
