@@ -1,4 +1,8 @@
-"""Developers: keys for machines. A key's secret stands once on the page that answers its making, and is not kept."""
+"""Developers: keys for machines. A key's secret stands once on the page after its making, and is not kept.
+
+Making redirects to the page, so that reloading makes no second key. On the way the secret lies in the person's session,
+encrypted as the stores' own secrets are, and leaves it when it is shown, or unseen after five minutes.
+"""
 
 from datetime import timedelta
 
@@ -12,12 +16,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from postpurchase import clock
+from postpurchase import clock, crypto
 from stores import api_keys, audit
 from stores.access import TEAM_MANAGE, StoreRequest, store_view
 from stores.models import ApiKey
 
 SHOWN = 100
+# Where the secret lies in the session between the making and the page, and for how long it may be shown.
+MADE, SHOWN_SECONDS = "api_key_made", 300
 
 
 class KeyForm(forms.Form):
@@ -59,7 +65,6 @@ def _state(key: ApiKey) -> tuple[str, str]:
 def developers(request: StoreRequest) -> HttpResponse:
     """The store's keys, and the making of one."""
     form = KeyForm(request.POST or None)
-    secret = ""
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
         with transaction.atomic():
@@ -77,10 +82,26 @@ def developers(request: StoreRequest) -> HttpResponse:
                 diff={"scopes": key.scopes},
                 request=request,
             )
-        form = KeyForm()
+        request.session[MADE] = {
+            "store": request.store.pk,
+            "at": clock.now().timestamp(),
+            "key": crypto.encrypt(secret),
+        }
+        return _private(redirect("developers", store=request.store.slug))
     keys = request.store.api_keys.order_by(F("revoked_at").desc(nulls_first=True), "-pk")[:SHOWN]
-    context = {"form": form, "secret": secret, "keys": [(key, *_state(key)) for key in keys]}
-    answer = render(request, "stores/developers.html", context)
+    context = {"form": form, "secret": _just_made(request), "keys": [(key, *_state(key)) for key in keys]}
+    return _private(render(request, "stores/developers.html", context))
+
+
+def _just_made(request: StoreRequest) -> str:
+    """The secret of the key that this person made a moment ago, once; "" for none."""
+    made = request.session.pop(MADE, None) if request.method == "GET" else None
+    if not made or made["store"] != request.store.pk or clock.now().timestamp() - made["at"] > SHOWN_SECONDS:
+        return ""
+    return crypto.decrypt(made["key"])
+
+
+def _private(answer: HttpResponse) -> HttpResponse:
     answer["Cache-Control"] = "no-store, private"
     return answer
 

@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.test import Client
 
 from postpurchase import clock
@@ -27,9 +28,16 @@ def owner(store: Store) -> Client:
     return client
 
 
-def test_the_secret_stands_once_on_the_answer_and_works(store: Store, owner: Client) -> None:
+def found_nowhere_in_plain(session: Session) -> bool:
+    return not re.search(r"pp_[0-9a-f]+_", str(session.get_decoded()))
+
+
+def test_the_secret_stands_once_on_the_page_and_works(store: Store, owner: Client) -> None:
     with clock.frozen(NOON):
-        answer = owner.post(PAGE, {"name": "till", "scopes": ["orders:read", "ledger:write"], "days": "30"})
+        made = owner.post(PAGE, {"name": "till", "scopes": ["orders:read", "ledger:write"], "days": "30"})
+        assert (made.status_code, made["Location"], made["Cache-Control"]) == (302, PAGE, "no-store, private")
+        assert found_nowhere_in_plain(Session.objects.get())
+        answer = owner.get(PAGE)
         found = re.search(r"pp_[0-9a-f]+_[\w-]{20,}", answer.content.decode())
         assert found
         key = read_api_key(found.group())
@@ -51,6 +59,23 @@ def test_the_secret_stands_once_on_the_answer_and_works(store: Store, owner: Cli
         key.prefix,
         {"scopes": key.scopes},
     )
+
+
+def test_reloading_the_page_after_making_a_key_makes_no_other(store: Store, owner: Client) -> None:
+    given = {"name": "till", "scopes": ["orders:read"], "days": "0"}
+    assert owner.post(PAGE, given, follow=True).redirect_chain == [(PAGE, 302)]
+    owner.get(PAGE)
+    assert ApiKey.objects.count() == 1
+
+
+@pytest.mark.parametrize("minutes", [0, 6])
+def test_the_secret_is_shown_to_nobody_else_and_not_after_a_while(store: Store, owner: Client, minutes: int) -> None:
+    owner.post(PAGE, {"name": "till", "scopes": ["orders:read"], "days": "0"})
+    other = Client()
+    other.force_login(make_user(store))
+    with clock.shifted(timedelta(minutes=minutes)):
+        assert b"Copy it now" not in other.get(PAGE).content
+        assert (b"Copy it now" in owner.get(PAGE).content) == (minutes == 0)
 
 
 @pytest.mark.parametrize(
