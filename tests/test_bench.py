@@ -1,6 +1,7 @@
 """The benchmarks run, and what they assert holds, at small sizes. Times are not looked at."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -73,3 +74,16 @@ def test_a_shaky_floor_or_few_rounds_give_no_ratio() -> None:
     assert compared(1.0, 1.0, 1.0, 1.0, 1.0) == 3.0
     assert compared(1.0, 1.0) is None
     assert compared(1.0, 1.0, 1.0, 2.0, 2.0) is None
+
+
+def test_a_burst_is_one_fetch_for_each_object() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.burst", "sqlite"],
+        cwd=ROOT,
+        env=os.environ | {"BENCH_BURST": "40"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "  4 fetches (aim at most 4) ok" in done.stdout
