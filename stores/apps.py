@@ -8,10 +8,10 @@ class StoresConfig(AppConfig):
         from postpurchase import clock, queue
         from stores import (
             abilities,
-            connect,
             coupon_write_backs,
             coupons,
             events,
+            hooks,
             housekeeping,
             inbox,
             intents,
@@ -53,7 +53,7 @@ class StoresConfig(AppConfig):
             write_backs,
             backfill,
             checks,
-            connect,
+            hooks,
             abilities,
             fetch,
             poll,

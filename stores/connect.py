@@ -1,35 +1,19 @@
-"""Connecting a shop by keys, and its webhooks. Reconnecting keeps everything that is known of the shop."""
+"""Connecting a shop by keys. Reconnecting keeps everything that is known of the shop."""
 
-import secrets
-import string
 from collections.abc import Callable
-from datetime import timedelta
-from typing import Any
 from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.db import transaction
-from django.urls import reverse
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from postpurchase import clock, due, queue
 from postpurchase.errors import BusinessError
-from stores import abilities, audit, events
-from stores.models import Job, Membership, Order, Store, SyncTask, User, WebhookEndpoint
-from stores.sync import backfill, health, tasks
-from stores.woo.client import Client, client_for
-from stores.woo.errors import Invalid, Missing, ReadOnlyKeys, WooError
+from stores import abilities, audit, events, hooks
+from stores.models import Job, Membership, Order, Store, User
+from stores.sync import backfill, tasks
+from stores.woo.errors import Missing, WooError
 from stores.woo.probe import Found, Probe, Step
-
-TOPICS = (
-    *(f"order.{event}" for event in ("created", "updated", "deleted", "restored")),
-    *(f"product.{event}" for event in ("created", "updated", "deleted", "restored")),
-    "coupon.deleted",
-    *(f"customer.{event}" for event in ("created", "updated", "deleted")),
-)
-WEBHOOKS_EVERY = timedelta(hours=1)
-_ALPHABET = string.ascii_letters + string.digits
 
 
 class ConnectRefused(BusinessError):
@@ -92,7 +76,7 @@ def connect(
             diff={"can_write": found.can_write, "warnings": [step.code for step in steps if step.code]},
         )
         tasks.arm_polls(connected)
-        _arm_webhooks(connected)
+        hooks.arm(connected)
         abilities.arm(connected)
         Job.objects.filter(store=connected, kind=backfill.KIND, state=due.State.DUE).update(due_at=at)
         if connected.backfilled_at is None:
@@ -149,104 +133,3 @@ def _must_be_same(store: Store, probe: Probe) -> None:
             % {"number": sample.number},
             "other_shop",
         )
-
-
-# Webhooks: made from a due row, never from a request, because the shop calls us while it makes one.
-
-
-def _arm_webhooks(store: Store) -> None:
-    SyncTask.objects.update_or_create(
-        store=store,
-        key="webhooks",
-        defaults={"entity": "webhooks", "priority": due.POLL, "state": due.State.DUE, "due_at": clock.now()},
-    )
-
-
-def endpoint_url(endpoint: WebhookEndpoint) -> str:
-    """Where the shop sends the deliveries of an endpoint."""
-    return settings.PUBLIC_URL + reverse("woo-hook", args=[endpoint.token])
-
-
-def _secret() -> str:
-    return "".join(secrets.choice(_ALPHABET) for _place in range(48))
-
-
-def ensure_webhooks(task: SyncTask) -> timedelta:
-    """Have each topic once in the shop, active and with our secret; stale ones of ours go. Says when to look again.
-
-    A disabled webhook is deleted and made anew: setting it active would keep its count of failures.
-    """
-    store = task.store
-    if not store.can_write or not store.capabilities.get("webhooks", True):
-        return timedelta(days=1)
-    client = client_for(store)
-    prefix = settings.PUBLIC_URL + reverse("woo-hook", args=["x"]).removesuffix("x/")
-    listed = [hook for hook in _all(client) if str(hook.get("delivery_url", "")).startswith(prefix)]
-    wanted = {}
-    for topic in TOPICS:
-        endpoint, _made = WebhookEndpoint.objects.get_or_create(
-            store=store, topic=topic, defaults={"secret": _secret()}
-        )
-        wanted[endpoint_url(endpoint)] = endpoint
-    kept: set[str] = set()
-    try:
-        for hook in listed:
-            url = hook["delivery_url"]
-            ours = wanted.get(url)
-            if ours and url not in kept and hook.get("status") == "active" and hook.get("topic") == ours.topic:
-                kept.add(url)
-                _note(ours, "active", hook["id"])
-            else:
-                _remove(client, hook["id"])
-        for url, endpoint in wanted.items():
-            if url not in kept:
-                _make(client, endpoint, url)
-    except ReadOnlyKeys as error:
-        health.failed(store, error)
-        return timedelta(days=1)
-    health.answered(store)
-    return WEBHOOKS_EVERY
-
-
-def _all(client: Client) -> list[dict[str, Any]]:
-    number, found = 1, []
-    while True:
-        page = client.page("webhooks", per_page=100, page=number)
-        found += page.rows
-        if len(page.rows) < 100:
-            return found
-        number += 1
-
-
-def _remove(client: Client, woo_id: int) -> None:
-    try:
-        client.delete(f"webhooks/{woo_id}", force=True)
-    except Missing:
-        pass
-
-
-def _make(client: Client, endpoint: WebhookEndpoint, url: str) -> None:
-    body = {
-        "name": f"Postpurchase {endpoint.topic}",
-        "topic": endpoint.topic,
-        "delivery_url": url,
-        "secret": endpoint.secret,
-        "status": "active",
-    }
-    try:
-        made = client.post("webhooks", body)
-    except Invalid:
-        # Versions differ in the topics they know.
-        _note(endpoint, "refused", None)
-        return
-    _note(endpoint, "active", made.get("id"))
-
-
-def _note(endpoint: WebhookEndpoint, state: str, woo_id: int | None) -> None:
-    if (endpoint.state, endpoint.woo_id) != (state, woo_id):
-        WebhookEndpoint.objects.filter(pk=endpoint.pk).update(state=state, woo_id=woo_id)
-
-
-def register() -> None:
-    """Hook the webhook task in; called from `AppConfig.ready()`."""
-    tasks.register_fetch("webhooks", ensure_webhooks)

@@ -15,7 +15,7 @@ def new_token() -> str:
 
 
 class WebhookEndpoint(models.Model):
-    """One webhook in the shop, with a token and secret of its own. Written by `stores.connect`."""
+    """One webhook in the shop, with a token and secret of its own. Written by `stores.hooks`."""
 
     store = models.ForeignKey("stores.Store", models.CASCADE, related_name="webhooks")
     token = models.CharField(max_length=40, unique=True, default=new_token)

@@ -8,10 +8,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from postpurchase import clock
-from stores import registries
+from stores import hooks, registries
 from stores.models import Job, Quarantined, Store, SyncCursor, SyncTask, WebhookEndpoint
 from stores.registries import Check
-from stores.sync import backfill, poll
+from stores.sync import backfill, poll, tasks
 
 # A poll that is this much later than it should be is worth a word.
 LATE = timedelta(minutes=10)
@@ -23,6 +23,7 @@ def checks(store: Store) -> Iterator[Check]:
     yield _reachable(store, connect_url)
     yield _polled(store)
     yield _hooked(store, connect_url)
+    yield from _loops(store)
     yield _quarantine(store)
     yield _history(store)
 
@@ -114,19 +115,50 @@ def _hooked(store: Store, url: str) -> Check:
         return Check(
             _("Webhooks"),
             False,
-            _("The shop cannot call this program, so it is asked every five minutes instead."),
-            _("Set PUBLIC_URL to an address that the shop can reach, then connect again."),
+            _("The shop cannot call this program. It is asked every five minutes: changes are seen within six.")
+            if store.can_write
+            else _("Keys that may only read make no webhooks. The shop is asked every five minutes instead."),
+            _("Set PUBLIC_URL to an address that the shop can reach, then connect again.")
+            if store.can_write
+            else _("Make keys with “Read/Write” permission and connect again."),
             url,
             "warn",
         )
-    missing = [row.topic for row in rows if row.state != "active"]
+    # Refused are topics that this version of WooCommerce does not have.
+    missing = [row.topic for row in rows if row.state not in {"active", "refused"}]
     refused = sum(row.refused for row in rows)
     if not rows or missing:
         return Check(
             _("Webhooks"),
             False,
             _("Webhooks are missing in the shop: %(topics)s.") % {"topics": ", ".join(missing) or _("all")},
-            _("They are made again within the hour; polling fills the gap."),
+            _("They are made again within the hour; after repeated losses less often. Polling fills the gap."),
+            level="warn",
+        )
+    if loss := hooks.last_loss(store):
+        at, topics, times = loss
+        return Check(
+            _("Webhooks"),
+            False,
+            _("The shop had lost or switched off webhooks (%(topics)s). They were made again at %(at)s.")
+            % {"topics": ", ".join(topics), "at": at.astimezone(store.tz).strftime("%Y-%m-%d %H:%M")},
+            _("What changed meanwhile was fetched; nothing was lost.")
+            if times == 1
+            else _("Nothing was lost, but it repeats: let the shop's firewall and plugins call this program."),
+            level="warn",
+        )
+    if share := hooks.silent_share(store):
+        return Check(
+            _("Webhooks"),
+            False,
+            _(
+                "Of %(changed)s orders that changed in the last day, the shop told of %(told)s. Polling found the others."
+            )
+            % {"changed": share[1], "told": share[1] - share[0]},
+            _(
+                "Nothing was lost, but it came later. Ask the host whether WP-Cron runs and whether the shop may call "
+                "itself (loopback requests); WooCommerce → Status → Scheduled Actions shows what waits."
+            ),
             level="warn",
         )
     last = max((row.last_at for row in rows if row.last_at), default=None)
@@ -139,6 +171,20 @@ def _hooked(store: Store, url: str) -> Check:
     if refused:
         sentence += " " + _("%(n)s deliveries with a wrong signature were refused.") % {"n": refused}
     return Check(_("Webhooks"), True, sentence)
+
+
+def _loops(store: Store) -> Iterator[Check]:
+    found = tasks.in_a_loop(store).order_by("key")
+    some = [f"{task.entity} {task.woo_id}" for task in found[:3]]
+    if some:
+        yield Check(
+            _("Endless changes"),
+            False,
+            _("The shop tells of changes without end: %(some)s. It is asked for these every five minutes at most.")
+            % {"some": ", ".join(some)},
+            _("A plugin of the shop saves them again and again; switch off what does. Nothing is lost here."),
+            level="warn",
+        )
 
 
 def _quarantine(store: Store) -> Check:

@@ -4,7 +4,7 @@ For each entity a cursor: the largest modification time committed, from the shop
 and cursor are written in one transaction, under a fence that a second worker raises, so a slow one cannot move it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -125,6 +125,13 @@ def _modified(walk: Walk, task: SyncTask) -> timedelta:
 def _is_wide(task: SyncTask) -> bool:
     last = task.params.get("wide_at")
     return last is None or clock.now() - datetime.fromisoformat(last) >= WIDE_EVERY
+
+
+def widen(store: Store, entities: Iterable[str]) -> None:
+    """Have the next poll of these entities begin a day back, such as after webhooks were lost."""
+    for task in SyncTask.objects.filter(store=store, key__in=[f"poll:{entity}" for entity in entities]):
+        task.params.pop("wide_at", None)
+        SyncTask.objects.filter(pk=task.pk).update(params=task.params)
 
 
 def _overlap(walk: Walk, entity: _Entity, *, wide: bool) -> timedelta:

@@ -1,11 +1,12 @@
 """Fetch tasks: one row for each object that is to be asked for, however many hints there were; and their working off."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from postpurchase import clock, due, queue
 from postpurchase.due import POLL, State
@@ -17,10 +18,11 @@ from stores.woo.errors import Blocked, Invalid, KeysRefused, Missing, OtherShop,
 
 log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=300)
-# A shop that changes one object twenty times a second is asked for it this often at most; less and less while it goes on.
+# An object is asked for this often at most; twice as long each time while hints go on coming, as from a loop in the shop.
 BETWEEN_FETCHES = timedelta(seconds=10)
 LONGEST_BETWEEN = timedelta(minutes=5)
-_DOUBLINGS = 5
+# From this many prolongations on the merchant hears of it.
+LOOPS_FROM = 4
 # After an answer that is not to be believed.
 ASK_AGAIN = timedelta(minutes=5)
 
@@ -50,17 +52,10 @@ def arm(store: Store, wanted: Iterable[tuple[str, int]]) -> int:
     now = clock.now()
     with transaction.atomic():
         rows = SyncTask.objects.filter(store=store, key__in=list(keys))
-        ended = rows.filter(state__in=[State.DONE, State.DEAD])
-        fresh = {"state": State.DUE, "attempts": 0, "error": "", "error_code": "", "finished_at": None}
-        for row in ended.filter(finished_at__gt=now - LONGEST_BETWEEN).only("finished_at", "params"):
-            again = int(row.params.get("again", 0))
-            due_at = row.finished_at + min(BETWEEN_FETCHES * 2**again, LONGEST_BETWEEN)
-            # Told of once more so soon after it was fetched: perhaps something over there changes it without end.
-            loops = due_at > now
-            params = {**row.params, "again": min(again + 1, _DOUBLINGS) if loops else 0}
-            ended.filter(pk=row.pk).update(**fresh, due_at=max(due_at, now), params=params)
-        ended.update(**fresh, due_at=now)
-        rows.filter(state=State.RUNNING).update(due_at=now + BETWEEN_FETCHES)
+        _arm_busy(rows, now)
+        rows.filter(state__in=[State.DONE, State.DEAD]).update(
+            state=State.DUE, due_at=now, attempts=0, error="", error_code="", finished_at=None, params={}
+        )
         SyncTask.objects.bulk_create(
             [
                 SyncTask(store=store, key=key, entity=entity, woo_id=woo_id, priority=POLL, due_at=now)
@@ -70,6 +65,35 @@ def arm(store: Store, wanted: Iterable[tuple[str, int]]) -> int:
         )
         queue.wake("sync")
     return len(keys)
+
+
+def between(prolonged: int) -> timedelta:
+    """How long to leave an object alone that was hinted at again so many times before its last wait was over."""
+    return min(BETWEEN_FETCHES * 2 ** min(prolonged, 10), LONGEST_BETWEEN)
+
+
+def _arm_busy(rows: QuerySet[SyncTask], now: datetime) -> None:
+    """Put off what was fetched just now or is being fetched, longer each time that this happens in a row."""
+    just_now = Q(state__in=[State.DONE, State.DEAD], finished_at__gt=now - LONGEST_BETWEEN)
+    # Being fetched, and not hinted at during that yet.
+    under_way = Q(state=State.RUNNING, due_at__lte=now)
+    busy: dict[int, list[int]] = defaultdict(list)
+    for pk, params, finished_at in rows.filter(just_now | under_way).values_list("pk", "params", "finished_at"):
+        prolonged = int(params.get("prolonged", 0))
+        if finished_at is None or finished_at > now - between(prolonged):
+            busy[prolonged].append(pk)
+    for prolonged, pks in busy.items():
+        put_off = {"due_at": now + between(prolonged), "params": {"prolonged": prolonged + 1}}
+        rows.filter(pk__in=pks, state=State.RUNNING).update(**put_off)
+        rows.filter(pk__in=pks).exclude(state__in=[State.RUNNING, State.DUE]).update(
+            **put_off, state=State.DUE, attempts=0, error="", error_code="", finished_at=None
+        )
+
+
+def in_a_loop(store: Store) -> QuerySet[SyncTask]:
+    """Objects that the shop tells of without end, so that they are asked for seldom."""
+    lately = Q(finished_at=None) | Q(finished_at__gt=clock.now() - 2 * LONGEST_BETWEEN)
+    return SyncTask.objects.filter(lately, store=store, params__prolonged__gte=LOOPS_FROM)
 
 
 def arm_polls(store: Store, entities: Iterable[str] = ()) -> int:

@@ -17,7 +17,7 @@ from django.test import override_settings
 from postpurchase import clock
 from postpurchase.errors import BusinessError
 from postpurchase.queue import run_until_idle
-from stores import abilities, approval, connect, registries, selftest
+from stores import abilities, approval, connect, hooks, registries, selftest
 from stores.connect import ConnectRefused
 from stores.models import AuditEvent, ConnectAttempt, Store, SyncTask
 from stores.sandbox.server import Sandbox
@@ -381,7 +381,7 @@ def test_c47_an_address_of_ours_that_redirects_is_refused(shop: Shop, status: in
         store = join(sandbox, on_step=steps.append)
         assert steps[-1].code == "address_redirects"
         assert store.capabilities["webhooks"] is False
-        connect.ensure_webhooks(SyncTask.objects.get(store=store, key="webhooks"))
+        hooks.ensure_webhooks(SyncTask.objects.get(store=store, key="webhooks"))
         assert sandbox.store.storage.count("kind = 'webhook'", ()) == 0
 
 

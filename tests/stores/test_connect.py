@@ -12,7 +12,7 @@ from django.test import Client as Browser
 from postpurchase import clock
 from postpurchase.errors import BusinessError
 from postpurchase.queue import run_until_idle
-from stores import connect, registries
+from stores import connect, hooks, registries
 from stores.connect import ConnectRefused
 from stores.models import Event, Job, Membership, Order, Store, SyncTask, WebhookEndpoint
 from stores.sandbox.server import Sandbox
@@ -134,7 +134,7 @@ def test_after_connecting_the_worker_reads_everything() -> None:
 
 def _ensure(store: Store) -> SyncTask:
     task = SyncTask.objects.get(store=store, key="webhooks")
-    connect.ensure_webhooks(task)
+    hooks.ensure_webhooks(task)
     return task
 
 
@@ -154,16 +154,16 @@ def test_each_topic_gets_one_webhook_with_a_secret_of_its_own() -> None:
         store = _with_hooks(sandbox)
         _ensure(store)
         _ensure(store)
-        hooks = _hooks(sandbox)
-        assert sorted(hooks) == sorted(connect.TOPICS)
+        found = _hooks(sandbox)
+        assert sorted(found) == sorted(hooks.TOPICS)
         assert sandbox.store.storage.count("kind = 'webhook'", ()) == 12
         endpoints = list(WebhookEndpoint.objects.filter(store=store))
         assert len({row.secret for row in endpoints}) == len({row.token for row in endpoints}) == 12
         for row in endpoints:
             assert len(row.secret) == 48
             assert row.secret.isalnum()
-            assert hooks[row.topic]["delivery_url"] == f"http://testserver/hooks/woo/{row.token}/"
-            assert (row.state, row.woo_id) == ("active", hooks[row.topic]["id"])
+            assert found[row.topic]["delivery_url"] == f"http://testserver/hooks/woo/{row.token}/"
+            assert (row.state, row.woo_id) == ("active", found[row.topic]["id"])
 
 
 def test_a_disabled_webhook_is_made_anew_and_strangers_are_left_alone() -> None:
@@ -192,7 +192,7 @@ def test_a_shop_that_cannot_call_us_gets_no_webhooks() -> None:
         store = join(sandbox)
         store.capabilities |= {"webhooks": False}
         store.save()
-        assert connect.ensure_webhooks(SyncTask.objects.get(store=store, key="webhooks")) == timedelta(days=1)
+        assert hooks.ensure_webhooks(SyncTask.objects.get(store=store, key="webhooks")) == timedelta(days=1)
         assert _hooks(sandbox) == {}
 
 
