@@ -12,8 +12,8 @@ DEVELOPMENT := DEBUG=true
 run: $(VENV)/runtime.stamp var/env ## everything on this machine: web, worker, sandbox store, demo data
 	@exec $(PY) manage.py run --port $(PORT)
 
-test: $(VENV)/dev.stamp ## all tests but those in the browser, on SQLite or on DATABASE_URL
-	@$(PY) -m pytest -q $(TESTS)
+test: $(VENV)/dev.stamp ## all tests but those in the browser, one process for each core, on SQLite or on DATABASE_URL
+	@$(PY) -m pytest -q -n auto $(TESTS)
 
 soak: $(VENV)/dev.stamp ## half an hour of a busy shop of 10x, its webhooks failing; at the end mirror equals shop
 	@$(PY) -m pytest -q -m soak tests/faults
