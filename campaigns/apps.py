@@ -6,14 +6,15 @@ class CampaignsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register with the registries below."""
-        from campaigns import consent, engine, fields, housekeeping, outbox, pages, rechecks, requests, shown, triggers
+        from campaigns import consent, engine, fields, housekeeping, outbox, pages, rechecks, requests, shown
+        from campaigns.triggers import entering
         from campaigns.views import inbox, shopper
         from postpurchase import queue
         from stores import events, public, registries
 
         fields.register()
         pages.register()
-        triggers.subscribe()
+        entering.subscribe()
         requests.subscribe()
         rechecks.add_hold(fields.hold_for_cases)
         events.subscribe(events.ORDER_PLACED, "campaigns.checkout_box", consent.read_checkout_box)

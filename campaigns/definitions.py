@@ -1,7 +1,8 @@
 """The flow file: read, checked with a sentence for each fault, and laid out for the engine.
 
-`{format: 1, name, class, trigger: {event, where}, reentry, exit_when: [...], holdback, steps: [...]}`; a step is
-`{uid, kind, ...params, when?, then?, else?}`. `event` may be one name or a list of them.
+`{format: 1, name, class, trigger: {event, where, ...params}, reentry, exit_when: [...], holdback, steps: [...]}`; a step is
+`{uid, kind, ...params, when?, then?, else?}`. `event` names a kind of trigger, whose params stand beside it, or is a list of
+several without any.
 """
 
 import re
@@ -12,44 +13,16 @@ from typing import Any
 import yaml
 
 from campaigns import steps as step_kinds
+from campaigns import triggers
 from campaigns.steps import Step
+from campaigns.triggers import Reentry, Start, reentry
 from postpurchase.errors import BusinessError
-from stores import conditions, events
+from stores import conditions
 from stores.conditions import Condition
 
 FORMAT = 1
 MAX_STEPS, MAX_BRANCHES_DEEP = 60, 2
 KEYS = ("format", "name", "class", "trigger", "reentry", "exit_when", "holdback", "steps")
-REENTRY = {
-    "once_per_order": "once per order",
-    "once_per_order_and_event": "once per order and kind of event",
-    "once": "once",
-    "always": "every time",
-}
-TRIGGERS = {
-    events.ORDER_PLACED: "an order is placed",
-    events.ORDER_PAID: "an order is paid",
-    events.ORDER_STATUS_CHANGED: "an order changes its status",
-    events.ORDER_CANCELLED: "an order is cancelled",
-    events.ORDER_REFUNDED: "an order is refunded",
-    events.ORDER_DELIVERED: "an order is delivered",
-    events.ORDER_LATE: "an order is late",
-    events.REFUND_CREATED: "a refund is made",
-    events.SHIPMENT_CREATED: "a parcel is sent",
-    events.SHIPMENT_MOVED: "a parcel moves",
-    events.CUSTOMER_CREATED: "a customer is new",
-    events.CONSENT_CHANGED: "consent changes",
-    events.COUPON_ISSUED: "a coupon is live",
-    events.COUPON_USED: "a coupon is used",
-    events.POINTS_EARNED: "points are earned",
-    events.POINTS_USABLE: "points become usable",
-    events.REWARD_REDEEMED: "a reward is redeemed",
-    events.REVIEW_SUBMITTED: "a review is written",
-    events.REVIEW_PUBLISHED: "a review is published",
-    events.CASE_OPENED: "a case is opened",
-    events.CASE_RESOLVED: "a case is resolved",
-    events.CASE_CONFIRMED: "a customer says that a case is solved",
-}
 _UID = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
@@ -73,9 +46,9 @@ class Definition:
 
     name: str
     klass: str
-    events: tuple[str, ...]
+    start: Start
     where: Condition | None
-    reentry: str
+    reentry: Reentry
     exit_when: tuple[Condition, ...]
     holdback: int
     steps: Mapping[str, Placed]
@@ -83,11 +56,10 @@ class Definition:
     # The fields that its steps and exits ask about.
     fields: frozenset[str]
 
-
-def names_of(trigger: Mapping[str, Any]) -> list[str]:
-    """The events of a trigger."""
-    event = trigger.get("event")
-    return event if isinstance(event, list) else [str(event)]
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The names of what starts it."""
+        return self.start.names
 
 
 def walk(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -110,15 +82,10 @@ def faults(data: Any) -> list[str]:
     if data.get("class") not in {"T", "S", "M"}:
         found.append("class is T (transactional), S (service) or M (marketing).")
     trigger = data.get("trigger")
-    if not isinstance(trigger, Mapping) or set(trigger) - {"event", "where"}:
-        found.append("trigger has event and, if wanted, where.")
-    else:
-        unknown = [name for name in names_of(trigger) if name not in TRIGGERS]
-        found += [f"trigger: {name!r} starts no flow. Known are {', '.join(TRIGGERS)}." for name in unknown]
-        if trigger.get("where") is not None:
-            found += conditions.faults(trigger["where"], at="trigger, where")
-    if data.get("reentry", "once_per_order") not in REENTRY:
-        found.append(f"reentry is one of {', '.join(REENTRY)}.")
+    found += triggers.build(trigger)[1]
+    if isinstance(trigger, Mapping) and trigger.get("where") is not None:
+        found += conditions.faults(trigger["where"], at="trigger, where")
+    found += reentry.faults(data.get("reentry", reentry.DEFAULT))
     exits = data.get("exit_when", [])
     if not isinstance(exits, list):
         found.append("exit_when is a list of conditions.")
@@ -208,12 +175,14 @@ def parse(data: Any) -> Definition:
 
     first = place(data["steps"], "", "")
     trigger = data["trigger"]
+    start, _ = triggers.build(trigger)
+    assert start is not None
     return Definition(
         name=data["name"],
         klass=data["class"],
-        events=tuple(names_of(trigger)),
+        start=start,
         where=trigger.get("where"),
-        reentry=data.get("reentry", "once_per_order"),
+        reentry=reentry.parse(data.get("reentry")),
         exit_when=tuple(data.get("exit_when", [])),
         holdback=data.get("holdback", 0) if data["class"] == "M" else 0,
         steps=placed,
@@ -251,4 +220,4 @@ def _ordered(value: Any, first: tuple[str, ...]) -> Any:
         names = [name for name in value if name not in {*_STEP_FIRST, *_STEP_LAST}]
         first = (*_STEP_FIRST, *sorted(names), *_STEP_LAST)
     names = [name for name in first if name in value] + sorted(name for name in value if name not in first)
-    return {name: _ordered(value[name], ("event", "where") if name == "trigger" else _LEAF) for name in names}
+    return {name: _ordered(value[name], ("event",) if name == "trigger" else _LEAF) for name in names}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from stores.models import Customer, Order, Store
+from stores.models import Customer, Order, OrderLine, Store
 
 Condition = Mapping[str, Any]
 MAX_DEPTH = 5
@@ -23,6 +23,7 @@ class Subject:
     customer: Customer
     order: Order | None = None
     event: Mapping[str, Any] = field(default_factory=dict)
+    line: OrderLine | None = None
 
 
 # Values of the subjects, in their order; None where there is nothing to tell (no order).

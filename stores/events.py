@@ -57,8 +57,12 @@ STORE_CONNECTED = "store.connected"
 STORE_REFUSED = "store.refused"
 STORE_UNREACHABLE = "store.unreachable"
 STORE_RECOVERED = "store.recovered"
+# What the merchant's own systems report over the API: `custom.<name>`, a family of events.
+CUSTOM = "custom."
 
-NAMES = frozenset(value for name, value in list(vars().items()) if name.isupper() and isinstance(value, str))
+NAMES = frozenset(
+    value for name, value in list(vars().items()) if name.isupper() and isinstance(value, str) and name != "CUSTOM"
+)
 
 Handler = Callable[[Event], None]
 
@@ -108,12 +112,14 @@ _by_label: dict[str, _Subscriber] = {}
 
 
 def subscribe(name: str, label: str, handler: Handler, *, historic: bool = False) -> None:
-    """Have `handler(event)` called for each recorded event of this name; "*" for all. Called from `AppConfig.ready()`.
+    """Have `handler(event)` called for each recorded event of this name; "*" for all, "custom." for all of that family.
+
+    Called from `AppConfig.ready()`.
 
     `label` ("loyalty.order_paid") is stable across releases: waiting deliveries carry it. The handler runs in a
     transaction, must not touch the network, and may be called again after a failure. Historic facts only on request.
     """
-    if name != "*" and name not in NAMES:
+    if name not in {"*", CUSTOM} and name not in NAMES:
         raise ValueError(f"unknown event {name!r}")
     subscriber = _Subscriber(label, handler, historic)
     _subscribers.setdefault(name, []).append(subscriber)
@@ -214,6 +220,8 @@ def record_many(store: Store, facts: Sequence[Fact]) -> int:
 
 def _listeners(name: str, *, historic: bool) -> list[_Subscriber]:
     found = _subscribers.get(name, []) + _subscribers.get("*", [])
+    if name.startswith(CUSTOM):
+        found += _subscribers.get(CUSTOM, [])
     return [subscriber for subscriber in found if subscriber.historic or not historic]
 
 

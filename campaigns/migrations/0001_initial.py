@@ -74,6 +74,7 @@ class Migration(migrations.Migration):
                 ('context', models.JSONField(default=dict)),
                 ('entered_at', models.DateTimeField(default=postpurchase.clock.now)),
                 ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='enrolments', to='stores.customer')),
+                ('line', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='stores.orderline')),
                 ('order', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='enrolments', to='stores.order')),
                 ('store', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='enrolments', to='stores.store')),
                 ('flow', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='enrolments', to='campaigns.flow')),

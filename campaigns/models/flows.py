@@ -55,7 +55,7 @@ class FlowVersion(models.Model):
 
 
 class Enrolment(DueRow):
-    """One person in one flow. Written by `campaigns.triggers` (entering) and `campaigns.engine` (moving).
+    """One person in one flow. Written by `campaigns.triggers.entering` and by `campaigns.engine` (moving).
 
     `key` says for what the person entered (flow and order, customer or event) and is unique: a repeated event enrols
     nobody twice. `step` is the step to be done next; with `waiting` its wait has been reckoned and ends at `due_at`.
@@ -72,11 +72,14 @@ class Enrolment(DueRow):
     version = models.ForeignKey(FlowVersion, models.CASCADE, related_name="enrolments")
     customer = models.ForeignKey("stores.Customer", models.CASCADE, related_name="enrolments")
     order = models.ForeignKey("stores.Order", models.CASCADE, null=True, blank=True, related_name="enrolments")
+    # The line of the order that it is about, where the flow begins for each line.
+    line = models.ForeignKey("stores.OrderLine", models.SET_NULL, null=True, blank=True, related_name="+")
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.ACTIVE)
     reason = models.CharField(max_length=200, blank=True)
     step = models.CharField(max_length=40, blank=True)
     waiting = models.BooleanField(default=False)
-    # What started it ({"event", "event_key", "at", "payload"}) and what steps leave for later ones ("coupon", ...).
+    # What started it ({"event", "event_key", "at", "payload"}; with "past" {"days"} where a person had the flow run over
+    # past data, and "by_hand" where one was chosen by hand) and what steps leave for later ones ("coupon", ...).
     context = models.JSONField(default=dict)
     entered_at = models.DateTimeField(default=clock.now)
 

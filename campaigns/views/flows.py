@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
-from campaigns import definitions, flows, words
-from campaigns.definitions import REENTRY, TRIGGERS, Placed
+from campaigns import definitions, flows, triggers, words
+from campaigns.definitions import Placed
 from campaigns.models import Enrolment, Flow, Message, StepRun
 from campaigns.steps import kinds
 from postpurchase import clock, listing
@@ -56,14 +56,8 @@ def who_enters(flow: Flow) -> str:
     """When and for whom the flow starts, in words."""
     if flow.live is None:
         return _("Nobody yet: not published")
-    trigger = flow.live.definition["trigger"]
-    names = [TRIGGERS.get(name, name) for name in definitions.names_of(trigger)]
-    if all(name.startswith("an order ") for name in names):
-        # Said once: "an order is paid, placed or changes its status".
-        drop = "an order is " if names[0].startswith("an order is ") else "an order "
-        names[1:] = [name.removeprefix(drop).removeprefix("an order ") for name in names[1:]]
-    events = _(" or ").join([part for part in (", ".join(names[:-1]), names[-1]) if part])
-    return _("When %(events)s") % {"events": events}
+    start, _faults = triggers.build(flow.live.definition["trigger"])
+    return start.sentence() if start else _("Nobody: its trigger is not known here")
 
 
 def _name(flow: Flow) -> Cell:
@@ -250,7 +244,7 @@ def flow(request: StoreRequest, flow: str) -> HttpResponse:
             "steps": steps,
             "start": who_enters(found),
             "where": conditions.parts(definition.where),
-            "again": _(REENTRY[definition.reentry]),
+            "again": definition.reentry.sentence(),
             "exits": [conditions.describe(condition) for condition in definition.exit_when],
             "counts": counts,
             "skipped": _all_reasons(steps),

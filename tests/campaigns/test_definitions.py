@@ -24,7 +24,10 @@ BRANCH = {
         ({"name": " "}, "name is a text of 1 to 120 characters."),
         ({"class": "X"}, "class is T (transactional), S (service) or M (marketing)."),
         ({"colour": "red"}, "colour is not known in a flow file."),
-        ({"reentry": "often"}, "reentry is one of once_per_order, once_per_order_and_event, once, always."),
+        (
+            {"reentry": "often"},
+            "reentry is one of once, once_per_order, once_per_order_and_event, once_per_line, every_days, always.",
+        ),
         ({"holdback": 95}, "holdback is a percentage from 0 to 90."),
         ({"steps": []}, "steps is a list with at least one step."),
         ({"exit_when": [{"any": []}]}, "exit_when, 1: the group is empty; add a condition or remove it."),
@@ -54,7 +57,7 @@ def test_a_fault_is_told_in_a_sentence(change, sentence):
 
 def test_an_unknown_event_or_step_is_told_with_those_that_exist():
     [event, step] = definitions.faults(file({"uid": "x", "kind": "dance"}, event="order.sung"))
-    assert event.startswith("trigger: 'order.sung' starts no flow. Known are order.placed,")
+    assert event.startswith("trigger: 'order.sung' starts no flow. Known are case.confirmed_solved,")
     assert step.startswith("Step 1: there is no step 'dance'. Known are ask_for_review, branch,")
 
 
