@@ -30,6 +30,11 @@ def names() -> list[str]:
     return sorted(path.name.removesuffix(".yaml") for path in LIBRARY.glob("*.yaml"))
 
 
+def languages(name: str) -> tuple[str, ...]:
+    """The languages in which a message of the library is written. BusinessError `template_missing`."""
+    return tuple(sorted(_file(name)["languages"]))
+
+
 def install(store: Store, name: str) -> MessageTemplate:
     """The store's copy of a message of the library, made with all its languages when the store has none yet.
 

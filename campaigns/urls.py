@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from campaigns.views import flows, inbox, outbox, shopper
+from campaigns.views import flows, inbox, library, outbox, shopper
 
 dashboard: list[URLPattern | URLResolver] = [
     path("mail/", inbox.inbox, name="inbox"),
@@ -11,6 +11,8 @@ dashboard: list[URLPattern | URLResolver] = [
     path("flows/", flows.flow_list, name="flows"),
     path("sending/", flows.sending, name="sending"),
     path("flows/import/", flows.flow_import, name="flow_import"),
+    path("flows/library/", library.flow_library, name="flow_library"),
+    path("flows/library/<slug:recipe>/use/", library.library_use, name="library_use"),
     path("flows/<slug:flow>/", flows.flow, name="flow"),
     path("flows/<slug:flow>/file/", flows.flow_file, name="flow_file"),
     path("flows/<slug:flow>/set/<slug:state>/", flows.flow_state, name="flow_state"),

@@ -266,6 +266,23 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['customer', '-at'], name='consent_event_recent')],
             },
         ),
+        migrations.CreateModel(
+            name='DryRun',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('draft', models.BooleanField(default=False)),
+                ('recipe', models.CharField(blank=True, max_length=8)),
+                ('digest', models.CharField(max_length=64)),
+                ('days', models.PositiveSmallIntegerField()),
+                ('result', models.JSONField(default=dict)),
+                ('made_at', models.DateTimeField(default=postpurchase.clock.now)),
+                ('store', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='dry_runs', to='stores.store')),
+                ('flow', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='dry_runs', to='campaigns.flow')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(condition=models.Q(('flow__isnull', False)), fields=('flow', 'draft'), name='dry_run_of_flow'), models.UniqueConstraint(condition=models.Q(('recipe', ''), _negated=True), fields=('store', 'recipe'), name='dry_run_of_recipe')],
+            },
+        ),
         migrations.AddConstraint(
             model_name='flowversion',
             constraint=models.UniqueConstraint(fields=('flow', 'number'), name='flow_version_number'),

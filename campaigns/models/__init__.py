@@ -5,12 +5,14 @@ from campaigns.models.content import MessageTemplate, TemplateVersion
 from campaigns.models.flows import Enrolment, Flow, FlowVersion, StepRun
 from campaigns.models.inbox import InboxMail
 from campaigns.models.messages import Message, SentLedger
+from campaigns.models.simulation import DryRun
 from campaigns.models.visits import CountedLink, LinkVisit
 
 __all__ = [
     "Consent",
     "ConsentEvent",
     "CountedLink",
+    "DryRun",
     "Enrolment",
     "Flow",
     "FlowVersion",
