@@ -13,7 +13,8 @@ from django.utils import translation
 
 from postpurchase.health import TICK_STALE, tick_age
 from stores import registries
-from stores.models import Store, User
+from stores.access import SYSTEM_VIEW
+from stores.models import Job, Store, User
 from stores.registries import NavEntry
 
 # What the bar at the foot of a phone holds beside its Menu button: the first four of these that a person may see.
@@ -34,6 +35,15 @@ class Link:
     def opened(self) -> bool:
         """Whether this entry or one below it is the present page; then those below are shown."""
         return self.current or any(child.current for child in self.children)
+
+
+@dataclass(frozen=True)
+class Work:
+    """The ring of the top bar: how many long jobs run, how far they are together, and the page that tells more."""
+
+    count: int
+    percent: int
+    url: str
 
 
 class Shell:
@@ -94,6 +104,22 @@ class Shell:
         if self.store is None:
             return None
         return max(filter(None, (self.store.polled_at, self.store.hooked_at)), default=None)
+
+    @cached_property
+    def work(self) -> Work | None:
+        """Long jobs under way; None when there are none, or for those who may not see them."""
+        if self.store is None or not getattr(self.store, "working", True):
+            return None
+        if SYSTEM_VIEW not in getattr(self.request, "permissions", frozenset()):
+            return None
+        running = self.store.jobs.filter(status__in=[Job.Status.QUEUED, Job.Status.RUNNING])
+        found = list(running.values_list("pk", "done", "total")[:20])
+        if not found:
+            return None
+        done, total = sum(min(row[1], row[2]) for row in found), sum(row[2] for row in found)
+        slug = self.store.slug
+        url = reverse("job", args=[slug, found[0][0]]) if len(found) == 1 else reverse("jobs", args=[slug])
+        return Work(len(found), done * 100 // total if total else 0, url)
 
     @cached_property
     def worker_alive(self) -> bool:

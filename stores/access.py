@@ -7,10 +7,11 @@ from typing import Any, cast
 from allauth.account.adapter import DefaultAccountAdapter
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, OuterRef
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 
-from stores.models import Membership, Store, User
+from stores.models import Job, Membership, Store, User
 
 ORDERS_VIEW = "orders.view"
 ORDERS_CHANGE = "orders.change"
@@ -91,7 +92,9 @@ def store_view(permission: str) -> Callable[[View], View]:
         @login_required
         def inner(request: HttpRequest, store: str, **rest: Any) -> HttpResponse:
             user = cast(User, request.user)
-            found = Store.objects.filter(slug=store).first()
+            # Asked here, so that pages of a store where no long work runs pay nothing for its ring.
+            running = Job.objects.filter(store=OuterRef("pk"), status__in=[Job.Status.QUEUED, Job.Status.RUNNING])
+            found = Store.objects.filter(slug=store).annotate(working=Exists(running)).first()
             granted = permissions_of(user, found) if found else None
             if found is None or granted is None:
                 raise Http404

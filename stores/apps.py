@@ -25,7 +25,7 @@ class StoresConfig(AppConfig):
             timeline,
             write_backs,
         )
-        from stores.elsewhere import importing
+        from stores.elsewhere import forgetting, importing
         from stores.sync import backfill, checks, fetch, health, poll, probes, reconcile, tasks
 
         queue.register_drain("events", lambda budget: events.dispatch())
@@ -44,6 +44,8 @@ class StoresConfig(AppConfig):
         queue.register_tick("lateness", lambda: lateness.tick_late(clock.now()))
         queue.register_tick("estimates", lambda: shipments.tick_estimates(clock.now()))
         queue.register_tick("nightly checks", reconcile.tick_nightly)
+        # First, because it looks for the person by what the mirror still knows.
+        registries.add_eraser(forgetting.forget_person)
         registries.add_eraser(privacy.erase_from_mirror)
         registries.add_eraser(write_backs.forget)
         for module in (

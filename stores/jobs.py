@@ -51,6 +51,7 @@ Errors = Callable[[Job], Iterable[tuple[str, str, str, str]]]
 Starter = Callable[..., Job]
 _handlers: dict[str, Handler] = {}
 _errors: dict[str, Errors] = {}
+_labels: dict[str, Any] = {}
 starters: dict[str, Starter] = {}
 _asking: set[str] = set()
 
@@ -62,8 +63,9 @@ def register(
     errors: Errors | None = None,
     starter: Starter | None = None,
     asks_shop: bool = False,
+    label: Any = "",
 ) -> None:
-    """Name the handler of a kind of job; called from `AppConfig.ready()`.
+    """Name the handler of a kind of job; called from `AppConfig.ready()`. `label` is what people read.
 
     `errors` tells what a job put aside, where it writes no `error_file`. With `starter(store, user=)` the kind may be
     started by its name alone, from the API. One that asks the shop is not begun while the shop does not answer.
@@ -75,6 +77,18 @@ def register(
         starters[kind] = starter
     if asks_shop:
         _asking.add(kind)
+    if label:
+        _labels[kind] = label
+
+
+def label(kind: str) -> str:
+    """What people read for a kind of job."""
+    return str(_labels.get(kind) or kind[:1].upper() + kind[1:].replace("_", " "))
+
+
+def labels() -> list[tuple[str, str]]:
+    """Every kind there is with its label, by label."""
+    return sorted(((kind, label(kind)) for kind in _handlers), key=lambda pair: pair[1])
 
 
 def errors_of(job: Job) -> Iterable[tuple[str, str, str, str]]:
@@ -143,11 +157,13 @@ def cancel(job: Job) -> None:
 
 def error_csv(job: Job) -> str:
     """What the job put aside, as CSV: its own file where it wrote one, else object, id, reason and time."""
-    if job.error_file:
-        with job.error_file.open("rb") as kept:
-            return str(kept.read().decode("utf-8"))
     out = io.StringIO()
     rows = csv.writer(out)
+    if job.error_file:
+        with job.error_file.open("rb") as kept:
+            # Rows of people who were erased are blank there.
+            rows.writerows(row for row in csv.reader(io.TextIOWrapper(kept, "utf-8", newline="")) if any(row))
+        return out.getvalue()
     rows.writerow(["object", "id", "reason", "at"])
     for row in errors_of(job):
         rows.writerow([exporting.safe_cell(cell) for cell in row])
@@ -249,7 +265,7 @@ def run_due(budget_seconds: float = 20.0) -> int:
     ends = clock.monotonic() + budget_seconds
     ran = 0
     while clock.monotonic() < ends:
-        job = turns.next_job(lease=LEASE, where=~Q(kind__in=_asking) | health.may_ask())
+        job = turns.next_job(lease=LEASE, where=_may_run())
         if job is None:
             break
         _run_slice(job, max(ends - clock.monotonic(), 1.0))
@@ -258,9 +274,14 @@ def run_due(budget_seconds: float = 20.0) -> int:
     return ran
 
 
+def _may_run() -> Q:
+    """The condition on jobs that they do not ask the shop, or that it may be asked."""
+    return ~Q(kind__in=_asking) | health.may_ask()
+
+
 def run_one(job_id: int, budget_seconds: float) -> bool:
-    """Run one slice of this job; False when it is not due or another worker has it."""
-    rows = due.claim(Job, limit=1, lease=LEASE, where=Q(pk=job_id))
+    """Run one slice of this job; False when it is not due, another worker has it, or its shop may not be asked now."""
+    rows = due.claim(Job, limit=1, lease=LEASE, where=Q(pk=job_id) & _may_run())
     for job in rows:
         _run_slice(job, budget_seconds)
     return bool(rows)
@@ -283,8 +304,13 @@ def _run_slice(job: Job, budget: float) -> None:
         if due.postpone(job, clock.now() + timedelta(seconds=wait.seconds)):
             Job.objects.filter(pk=job.pk).update(error=wait.reason)
         return
+    except BusinessError as refused:
+        # Trying again would be refused again; a person may mend it and go on.
+        if due.give_up(job, refused.message, code=refused.code):
+            Job.objects.filter(pk=job.pk).update(status=Job.Status.FAILED)
+        return
     except Exception as error:
-        message = error.message if isinstance(error, BusinessError) else f"{type(error).__name__}: {error}"
+        message = f"{type(error).__name__}: {error}"
         log.exception("job %s (%s) failed in a slice", job.pk, job.kind)
         due.retry(job, clock.now() + due.backoff(job.attempts), message, code="slice_failed")
         if job.state == due.State.DEAD:

@@ -143,7 +143,7 @@ class _Lines:
             yield line.decode()
 
 
-def _records(handle: IO[bytes], separator: str, row: int) -> Iterator[tuple[int, list[str]]]:
+def records(handle: IO[bytes], separator: str, row: int) -> Iterator[tuple[int, list[str]]]:
     """Each record with the place in the file after it; `row` is the number of the first, for what is said of faults."""
     lines = _Lines(handle)
     reader = csv.reader(iter(lines), delimiter=separator)
@@ -167,8 +167,8 @@ def _layout(plain: IO[bytes]) -> dict[str, Any]:
     first = plain.readline().decode()
     separator = max(SEPARATORS, key=lambda sign: len(next(csv.reader([first], delimiter=sign), [])))
     plain.seek(0)
-    records = _records(plain, separator, 1)
-    begins, header = next(records)
+    rows = records(plain, separator, 1)
+    begins, header = next(rows)
     columns: list[str] = []
     for place, raw in enumerate(header, 1):
         name = clean(raw)[:100] or _("Column %(n)s") % {"n": place}
@@ -181,7 +181,7 @@ def _layout(plain: IO[bytes]) -> dict[str, Any]:
         )
     sample: list[list[str]] = []
     count = 0
-    for _place, cells in records:
+    for _place, cells in rows:
         if any(cells):
             count += 1
             if len(sample) < SAMPLE:
@@ -246,7 +246,7 @@ def orders(source: OrderFile, handle: IO[bytes], *, place: int = 0, row: int = 1
     at = {name: names.index(column) for name, column in source.mapping["columns"].items() if column in names}
     handle.seek(place or layout["begins"])
     current: Told | None = None
-    for ends, cells in _records(handle, layout["separator"], row + 1):
+    for ends, cells in records(handle, layout["separator"], row + 1):
         row += 1
         if not any(cells):
             continue

@@ -14,8 +14,9 @@ from uuid import uuid4
 from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from postpurchase import clock
+from postpurchase import clock, killpoints
 from postpurchase.errors import BusinessError
 from postpurchase.exporting import safe_cell
 from stores import jobs
@@ -29,16 +30,17 @@ KIND = "orders from a file"
 TRIAL = "trial of orders from a file"
 BATCH = 200
 SHOWN = 20
-# Contents of a file that nobody imported.
+# Contents of a file that nobody imported, and rows that were refused: both tell of people.
 KEPT = timedelta(days=7)
+REFUSED_KEPT = timedelta(days=30)
 _DIGEST = 8
 _COUNTS = ("new", "changed", "unchanged", "refused")
 
 
 def register() -> None:
     """Called once from `StoresConfig.ready`."""
-    jobs.register(KIND, run_slice)
-    jobs.register(TRIAL, run_slice)
+    jobs.register(KIND, run_slice, label=gettext_lazy("Import of orders from a file"))
+    jobs.register(TRIAL, run_slice, label=gettext_lazy("Trial of orders from a file"))
 
 
 def check_mapping(source: OrderFile) -> None:
@@ -57,7 +59,7 @@ def check_mapping(source: OrderFile) -> None:
 def start(source: OrderFile, *, dry: bool, user: User | None = None) -> Job:
     """Begin the trial or the import of a file; the channel remembers how it was read. BusinessError if it cannot be."""
     if not source.file:
-        raise BusinessError(_("The contents of this file are gone. Nothing was changed. Upload it again."), "file_gone")
+        raise _gone()
     check_mapping(source)
     source.channel.mapping = source.mapping
     source.channel.save(update_fields=["mapping"])
@@ -77,6 +79,15 @@ def start(source: OrderFile, *, dry: bool, user: User | None = None) -> Job:
     return job
 
 
+def _gone() -> BusinessError:
+    return BusinessError(
+        _(
+            "The contents of this file are gone. What was imported stays. Upload the file again; nothing is taken twice."
+        ),
+        "file_gone",
+    )
+
+
 def run_slice(job: Job, budget_seconds: float) -> JobProgress:
     """Take in as many orders as the time allows."""
     dry = job.kind == TRIAL
@@ -84,10 +95,14 @@ def run_slice(job: Job, budget_seconds: float) -> JobProgress:
     source.mapping = job.params["mapping"]
     ends = clock.monotonic() + budget_seconds
     place: dict[str, Any] = job.cursor or {
-        "place": 0, "row": 1, "rows": 0, "seen": 0, "error_bytes": 0, "sample": [], "faults": [],
-        **dict.fromkeys(_COUNTS, 0),
+        "place": 0, "row": 1, "rows": 0, "seen": 0, "error_bytes": 0, "ended": False, **dict.fromkeys(_COUNTS, 0),
     }  # fmt: skip
     phase = _("Trying") if dry else _("Importing")
+    if place["ended"]:
+        # The worker died when all was in, with the contents perhaps deleted already.
+        return _end(source, place, phase, dry=dry)
+    if not source.file or not source.file.storage.exists(str(source.file.name)):
+        raise _gone()
     finished = False
     with (
         Path(source.file.path).open("rb") as handle,
@@ -117,16 +132,18 @@ def run_slice(job: Job, budget_seconds: float) -> JobProgress:
                 )
             if not jobs.wanted(job):
                 break
-    if finished and not dry:
+    if finished:
+        jobs.save(job, cursor=place | {"ended": True})
+        return _end(source, place, phase, dry=dry)
+    return JobProgress(False, phase, place["rows"], source.layout["rows"], errors=place["refused"])
+
+
+def _end(source: OrderFile, place: dict[str, Any], phase: str, *, dry: bool) -> JobProgress:
+    if not dry:
         forget(source)
-    return JobProgress(
-        finished,
-        phase,
-        place["rows"],
-        source.layout["rows"],
-        errors=place["refused"],
-        result={**{name: place[name] for name in _COUNTS}, "sentence": sentence(place, dry=dry)} if finished else None,
-    )
+        killpoints.reach("orders.file.deleted")
+    result = {**{name: place[name] for name in _COUNTS}, "sentence": sentence(place, dry=dry)}
+    return JobProgress(True, phase, place["rows"], source.layout["rows"], errors=place["refused"], result=result)
 
 
 def sentence(counts: dict[str, Any], *, dry: bool) -> str:
@@ -167,12 +184,6 @@ def _onwards(
         "unchanged": place["unchanged"] + done.unchanged,
         "refused": place["refused"] + len(done.refused),
     }
-    faults = [
-        {"row": one.row, "id": one.external_id, "what": fault.detail, "field": fault.field}
-        for one in done.refused
-        for fault in one.faults
-    ]
-    further["faults"] = [*place["faults"], *faults][:SHOWN]
     return further
 
 
@@ -239,6 +250,20 @@ def _errors(job: Job, place: dict[str, Any]) -> Iterator[_Errors]:
         yield _Errors(job, handle)
 
 
+def refused(source: OrderFile, job: Job, limit: int = SHOWN) -> list[dict[str, Any]]:
+    """The first rows that a trial or an import refused: {"row", "id", "what"}; none once they were forgotten."""
+    if not job.error_file or not job.error_file.storage.exists(str(job.error_file.name)):
+        return []
+    columns: dict[str, str] = job.params["mapping"]["columns"]
+    place = 2 + source.layout["columns"].index(columns["external_id"])
+    with job.error_file.open("rb") as handle:
+        rows = (cells for _ends, cells in files.records(handle, ",", 1) if any(cells))
+        return [
+            {"row": int(cells[0]), "what": cells[1], "id": files.clean(cells[place]) if place < len(cells) else ""}
+            for cells in islice(rows, 1, limit + 1)
+        ]
+
+
 def forget(source: OrderFile) -> None:
     """Delete the contents of a file; that it was there stays known."""
     if not source.file:
@@ -252,8 +277,22 @@ def forget(source: OrderFile) -> None:
 
 
 def tidy() -> int:
-    """Delete contents of files that nobody imported within a week; how many. Called each minute."""
-    old = OrderFile.objects.exclude(file="").filter(uploaded_at__lt=clock.now() - KEPT)[:20]
+    """Delete contents of files that nobody imported within a week, and refused rows after 30 days; how many.
+
+    Called each minute. What a job still reads stays.
+    """
+    now = clock.now()
+    read = Job.objects.filter(status__in=[Job.Status.QUEUED, Job.Status.RUNNING])
+    old = (
+        OrderFile.objects.exclude(file="")
+        .filter(uploaded_at__lt=now - KEPT)
+        .exclude(job__in=read)
+        .exclude(trial__in=read)[:20]
+    )
     for source in old:
         forget(source)
-    return len(old)
+    told = Job.objects.filter(kind__in=[KIND, TRIAL], created_at__lt=now - REFUSED_KEPT).exclude(error_file="")[:20]
+    for job in told:
+        job.error_file.delete(save=False)
+        Job.objects.filter(pk=job.pk).update(error_file="")
+    return len(old) + len(told)

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from django.utils.translation import gettext_lazy
+
 from postpurchase import clock
 from postpurchase.due import State
 from postpurchase.errors import RetryLater
@@ -33,7 +35,9 @@ def set_gentle(store: Store, gentle: bool) -> None:
 
 def register() -> None:
     """Hook the handler in; called from `AppConfig.ready()`."""
-    jobs.register(KIND, run_slice, errors=put_aside_by, starter=start, asks_shop=True)
+    jobs.register(
+        KIND, run_slice, errors=put_aside_by, starter=start, asks_shop=True, label=gettext_lazy("Reading the history")
+    )
 
 
 def put_aside_by(job: Job) -> Iterable[tuple[str, str, str, str]]:

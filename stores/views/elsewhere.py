@@ -21,6 +21,19 @@ from stores.models import Job, Order, OrderFile, Store
 SHOWN = 10
 MOST_BYTES = 500 * 1024 * 1024
 _OPEN = {Job.Status.QUEUED, Job.Status.RUNNING, Job.Status.PAUSED}
+# How an import stands: (banner state, icon, sentence).
+_STANDS: dict[str, tuple[str, str, Any]] = {
+    Job.Status.QUEUED: ("info", "clock", gettext_lazy("This file is about to be imported.")),
+    Job.Status.RUNNING: ("info", "clock", gettext_lazy("This file is being imported.")),
+    Job.Status.PAUSED: ("warn", "pause", gettext_lazy("The import of this file is paused.")),
+    Job.Status.DONE: ("info", "check", gettext_lazy("This file was imported.")),
+    Job.Status.FAILED: ("bad", "bad", gettext_lazy("The import of this file broke off. What was imported stays.")),
+    Job.Status.CANCELLED: (
+        "warn",
+        "x",
+        gettext_lazy("The import of this file was cancelled. What was imported before stays; the rest is not in."),
+    ),
+}
 
 
 class UploadForm(forms.Form):
@@ -34,8 +47,11 @@ class UploadForm(forms.Form):
     )
     contact = forms.ChoiceField(
         label=gettext_lazy("Its buyers may be written to"),
-        choices=Order.Contact.choices,
-        initial=Order.Contact.ORDER_ONLY,
+        choices=[
+            ("", gettext_lazy("As it is; about the order only for a new channel")),
+            *((choice.value, choice.label) for choice in Order.Contact),
+        ],
+        required=False,
         help_text=gettext_lazy("Marketplaces as a rule allow messages about the order only. Holds for all its orders."),
     )
     file = forms.FileField(
@@ -120,7 +136,7 @@ def upload(request: StoreRequest) -> HttpResponse:
         given = form.cleaned_data
         try:
             with transaction.atomic():
-                channel = channels.open_channel(request.store, given["channel"], contact=given["contact"])
+                channel = channels.open_channel(request.store, given["channel"], contact=given["contact"] or None)
                 source = files.keep(
                     request.store, channel, given["file"].name, given["file"].chunks(), user=request.user
                 )
@@ -164,9 +180,11 @@ def order_file(request: StoreRequest, pk: int) -> HttpResponse:
                 return redirect("order_file", store=request.store.slug, pk=pk)
             messages.success(request, _("The import has begun."))
             return redirect("job", store=request.store.slug, pk=job.pk)
-    trial = source.trial
+    trial, imported = source.trial, source.job
     context = {
         "source": source,
+        "stands": _STANDS[imported.status] if imported else None,
+        "may_import": bool(source.file) and (imported is None or imported.status == Job.Status.CANCELLED),
         "form": form,
         "trial": trial,
         "trying": trial is not None and trial.status in _OPEN,
@@ -186,7 +204,7 @@ def order_file(request: StoreRequest, pk: int) -> HttpResponse:
         ]
         if trial and trial.result
         else [],
-        "faults": trial.cursor.get("faults", []) if trial else [],
+        "faults": importing.refused(source, trial) if trial else [],
         "sample": [row[:8] for row in source.layout["sample"][:3]],
         "columns": source.layout["columns"][:8],
     }

@@ -199,3 +199,73 @@ def test_gentle_is_kept_with_the_store(store, client: Browser):
         client.post(reverse("job_action", kwargs={"store": store.slug, "pk": job.pk}), {"action": action})
         store.refresh_from_db()
         assert store.gentle is kept
+
+
+def client_of(store, role="owner"):
+    client = Browser()
+    client.force_login(make_user(store, role=role))
+    return client
+
+
+def a_job(store, **fields):
+    given = {"kind": "backfill", "key": f"k{Job.objects.count()}", "status": "running", "done": 30, "total": 120}
+    return Job.objects.create(store=store, **(given | fields))
+
+
+def test_the_list_shows_all_jobs_of_the_store_by_tabs():
+    store, other = make_store(), make_store()
+    a_job(other, kind="reconcile")
+    a_job(store)
+    a_job(store, kind="trial of orders from a file", status="failed", error="The file is broken.")
+    a_job(store, kind="reconcile", status="done", errors_count=2, result={"sentence": "Nothing differed."})
+    client = client_of(store)
+
+    def page(query=""):
+        return client.get(f"/app/{store.slug}/jobs/{query}").content.decode()
+
+    everything = page()
+    assert all(
+        words in everything
+        for words in ("Reading the history", "Trial of orders", "The file is broken.", "Nothing differed.", "30 of 120")
+    )
+    assert everything.count("<tbody") == 1
+    assert "3 jobs" in everything
+    assert (
+        "Reading the history</a>" in page("?view=open"),
+        "Trial of orders from a file</a>" in page("?view=open"),
+    ) == (
+        True,
+        False,
+    )
+    assert "Trial of orders from a file</a>" in page("?view=failed")
+    assert "Comparison with the shop</a>" in page("?view=errors")
+    assert "1 job" in page("?kind=backfill")
+
+
+def test_a_ring_in_the_top_bar_tells_of_long_work_to_who_looks():
+    store = make_store()
+    client = client_of(store)
+    home = f"/app/{store.slug}/orders/"
+    assert 'id="ring"' not in client.get(home).content.decode()
+    job = a_job(store)
+    a_job(make_store())
+    page = client.get(home).content.decode()
+    assert f'href="/app/{store.slug}/jobs/{job.pk}/" aria-label="1 job runs, 25% done"' in page
+    assert 'stroke-dasharray="25 100"' in page
+    a_job(store, done=0, total=0)
+    page = client.get(f"/app/{store.slug}/jobs/ring/").content.decode()
+    assert f'href="/app/{store.slug}/jobs/" aria-label="2 jobs run, 25% done"' in page
+    Job.objects.filter(store=store).update(status="done")
+    assert client.get(f"/app/{store.slug}/jobs/ring/").content.strip() == b""
+
+
+def test_a_job_that_asks_the_shop_is_not_run_by_hand_while_the_shop_rests():
+    store = make_store(quiet_until=clock.now() + timedelta(minutes=5))
+    asking, other = a_job(store, kind="reconcile"), a_job(store, kind="trial of orders from a file", params={"file": 0})
+    assert jobs.run_one(asking.pk, 1) is False
+    assert jobs.run_one(other.pk, 1) is True
+    asking.refresh_from_db()
+    assert (asking.state, asking.attempts) == ("due", 0)
+    for fields in ({"quiet_until": None, "state": "unreachable"}, {"state": "connected", "refusals": 1}):
+        store.__class__.objects.filter(pk=store.pk).update(**fields)
+        assert jobs.run_one(asking.pk, 1) is False

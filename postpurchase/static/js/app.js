@@ -22,6 +22,12 @@ document.addEventListener("htmx:afterSettle", (event) => {
   next.focus({ preventScroll: true });
 });
 
+/* A part that refreshes by itself is heard when its words change, not with each look. */
+document.addEventListener("htmx:afterSettle", () => {
+  const say = document.querySelector("[data-say]")?.dataset.say, live = document.getElementById("live");
+  if (say && live && live.textContent !== say) live.textContent = say;
+});
+
 /* A request that fails says so; nothing on the page is lost. */
 for (const name of ["htmx:responseError", "htmx:sendError"]) {
   document.addEventListener(name, () => {

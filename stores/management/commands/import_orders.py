@@ -62,8 +62,10 @@ class Command(BaseCommand):
                 )
             job.refresh_from_db()
             self.stdout.write(f"{job.phase} {job.done:,}/{job.total:,}  refused {job.errors_count:,}")
-        for fault in job.cursor.get("faults", []):
-            self.stdout.write(f"row {fault['row']}  {fault['id']}  {fault['field']}: {fault['what']}")
+        if job.status == Job.Status.FAILED:
+            raise CommandError(f"The job stopped. {job.error}", returncode=1)
+        for one in importing.refused(source, job):
+            self.stdout.write(f"row {one['row']}  {one['id']}  {one['what']}")
         self.stdout.write(str(job.result.get("sentence", "")))
         if options["dry_run"]:
             importing.forget(source)

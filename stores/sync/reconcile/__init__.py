@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from postpurchase import clock, due
 from postpurchase.errors import BusinessError
@@ -152,7 +153,7 @@ def checks(store: Store) -> Iterator[Check]:
 
 def register() -> None:
     """Hook job, fetchers and checks in; called from `AppConfig.ready()`."""
-    jobs.register(KIND, run_slice, starter=start, asks_shop=True)
+    jobs.register(KIND, run_slice, starter=start, asks_shop=True, label=gettext_lazy("Comparison with the shop"))
     tasks.register_fetch(KIND, nightly)
     absent.register()
     registries.add_checks(checks)

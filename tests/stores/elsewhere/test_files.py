@@ -70,7 +70,7 @@ def test_the_contents_are_deleted_after_the_import() -> None:
     imported(source)
     assert not path.exists()
     assert not list(path.parent.iterdir())
-    with pytest.raises(BusinessError, match="Upload it again"):
+    with pytest.raises(BusinessError, match="Upload the file again"):
         importing.start(OrderFile.objects.get(), dry=False)
 
 
@@ -87,13 +87,8 @@ def test_a_trial_tells_what_would_be_and_changes_nothing() -> None:
     source = kept(store, HEADER + ROWS.replace("30.00", "35.00") + "A-3,soon,1,x@example.com,,,\n")
     job = imported(source, dry=True)
     assert counts(job) == (0, 1, 1, 1)
-    assert job.cursor["faults"] == [
-        {
-            "row": 5,
-            "id": "A-3",
-            "field": "created_at",
-            "what": "“soon” is no date that can be read. Write 2026-11-20 14:05.",
-        }
+    assert importing.refused(source, job) == [
+        {"row": 5, "id": "A-3", "what": "created_at: “soon” is no date that can be read. Write 2026-11-20 14:05."}
     ]
     assert Order.objects.get(external_id="A-2").total == Decimal("30")
     assert counts(imported(source)) == (0, 1, 1, 1)
@@ -168,9 +163,10 @@ def test_the_channel_remembers_how_its_last_file_was_read() -> None:
 
 def test_rows_of_one_order_that_stand_apart_are_refused_with_their_number() -> None:
     a_1, other, a_2 = ROWS.splitlines(keepends=True)
-    job = imported(kept(make_store(), HEADER + a_1 + a_2 + other))
+    source = kept(make_store(), HEADER + a_1 + a_2 + other)
+    job = imported(source)
     assert counts(job) == (2, 0, 0, 1)
-    assert [(fault["row"], fault["id"]) for fault in job.cursor["faults"]] == [(4, "A-1")]
+    assert [(one["row"], one["id"]) for one in importing.refused(source, job)] == [(4, "A-1")]
 
 
 def test_the_file_of_what_was_refused_has_each_row_with_its_reason() -> None:

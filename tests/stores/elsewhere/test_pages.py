@@ -8,7 +8,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from stores import jobs
-from stores.models import Order, OrderFile, Store
+from stores.elsewhere import importing
+from stores.models import Job, Order, OrderFile, Store
 from tests.factories import make_order, make_store, make_user
 
 pytestmark = pytest.mark.django_db
@@ -117,3 +118,60 @@ def test_the_list_and_the_page_of_an_order_say_its_channel() -> None:
     page = client.get(f"/app/{store.slug}/orders/{order.pk}/").content.decode()
     assert "From market, where it is M-7." in page
     assert "Open in WooCommerce" not in page
+
+
+def test_an_upload_without_a_policy_keeps_that_of_its_channel() -> None:
+    store = make_store()
+    client = person(store)
+    uploaded(client, store, contact="all")
+    assert store.channels.get().contact == "all"
+    uploaded(client, store, contact="")
+    assert store.channels.get().contact == "all"
+    uploaded(client, store, channel="till", contact="")
+    assert store.channels.get(name="till").contact == "order_only"
+    page = client.get(f"/app/{store.slug}/orders/import/").content.decode()
+    assert '<option value="" selected>As it is; about the order only for a new channel</option>' in page
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "again"),
+    [
+        ("running", "This file is being imported.", False),
+        ("paused", "The import of this file is paused.", False),
+        ("failed", "broke off. What was imported stays.", False),
+        ("cancelled", "was cancelled. What was imported before stays", True),
+    ],
+)
+def test_the_page_of_a_file_says_how_its_import_stands(status: str, words: str, *, again: bool) -> None:
+    store = make_store()
+    client = person(store)
+    uploaded(client, store)
+    source = OrderFile.objects.get()
+    address = f"/app/{store.slug}/orders/import/{source.pk}/"
+    client.post(address, chosen(source, action="try"))
+    jobs.run_due()
+    client.post(address, chosen(source, action="import"))
+    Job.objects.filter(kind=importing.KIND).update(status=status)
+    page = client.get(address).content.decode()
+    assert words in page
+    assert "This file was imported." not in page
+    assert ('value="import"' in page) is again
+
+
+def test_a_cancelled_import_can_be_begun_again() -> None:
+    store = make_store()
+    client = person(store)
+    uploaded(client, store)
+    source = OrderFile.objects.get()
+    address = f"/app/{store.slug}/orders/import/{source.pk}/"
+    client.post(address, chosen(source, action="try"))
+    jobs.run_due()
+    client.post(address, chosen(source, action="import"))
+    source.refresh_from_db()
+    client.post(f"/app/{store.slug}/jobs/{source.job_id}/action/", {"action": "cancel"})
+    jobs.run_due()
+    assert not Order.objects.exists()
+    client.post(address, chosen(source, action="import"))
+    jobs.run_due()
+    assert Order.objects.get().external_id == "A-1"
+    assert "This file was imported." in client.get(address).content.decode()
