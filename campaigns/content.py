@@ -1,6 +1,7 @@
 """What messages say: the library that ships with us, and a store's own versions of it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,33 @@ def install(store: Store, name: str) -> MessageTemplate:
                     blocks=text["blocks"],
                 )
     return template
+
+
+@dataclass(frozen=True)
+class Text:
+    """What a message says in one language, as it was written."""
+
+    language: str
+    subject: str
+    preheader: str
+    blocks: list[dict[str, Any]]
+
+
+def texts_of(template: MessageTemplate) -> list[Text]:
+    """The newest text of each language that the message has, by language. One query."""
+    newest = {row.language: row for row in template.versions.defer("html", "text").order_by("number")}
+    return [Text(one.language, one.subject, one.preheader, one.blocks) for _language, one in sorted(newest.items())]
+
+
+def texts_of_library(name: str) -> list[Text]:
+    """The texts of a message of the library. BusinessError `template_missing`."""
+    languages = _file(name)["languages"].items()
+    return [Text(language, one["subject"], one["preheader"], one["blocks"]) for language, one in sorted(languages)]
+
+
+def class_of_library(name: str) -> tuple[str, str]:
+    """Class and purpose of a message of the library. BusinessError `template_missing`."""
+    return _file(name)["class"], _file(name)["purpose"]
 
 
 def save_version(

@@ -1,13 +1,13 @@
 """What a text may say about a person and an order: plain dicts of words and addresses, in the recipient's language.
 
-Always there: shop, customer, message, links, delivery, parcels, points, reach, extra. Only where the message has it:
-order, review, coupon, request. A value that is not known is None, so that `{% if %}` hides it; nothing is guessed.
+Always there: shop, customer, message, links, delivery, parcels, points, picks, reach, extra. Only where the message has it:
+order, review, coupon. A value that is not known is None, so that `{% if %}` hides it; nothing is guessed. What each variable
+means stands in `campaigns.variables`, which a test holds to this.
 """
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlsplit
 
 from babel.dates import format_date
 from django.conf import settings
@@ -15,9 +15,10 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from campaigns import consent, counted, preferences
+from campaigns import consent, counted, preferences, shopping
 from campaigns.models import Message
 from campaigns.rendering import one_line
+from campaigns.web import web
 from loyalty import earning, ledger
 from loyalty.models import EarnRule, Program
 from postpurchase import colours, links, money
@@ -54,47 +55,44 @@ def build_context(
     language: str,
     review_request: ReviewRequest | None = None,
     coupon: Coupon | None = None,
+    wants: frozenset[str] = frozenset(),
 ) -> dict[str, Any]:
-    """Everything the message may say. `message` may be unsaved (a preview): then no link is counted.
+    """Everything the message may say. `message` may be unsaved (a preview): then nothing is written, no link is counted
+    and the unsubscribe link leads nowhere.
 
     Reads the database a fixed number of times and writes the row behind the unsubscribe link; call it outside of
-    a transaction that may be rolled back.
+    a transaction that may be rolled back. `wants` (`rendering.wants`) names what costs queries of its own: "picks".
     """
-    brand = colours.brand(store.accent)
     payload = message.context | (message.request.payload if message.request else {})
     with translation.override(language):
         context: dict[str, Any] = {
-            "shop": {
-                "name": one_line(store.name),
-                "url": _web(store.base_url),
-                "logo": _web(store.logo_url),
-                "reply_to": store.mail_reply_to or store.mail_from,
-                "accent": brand.light,
-                "accent_on": brand.on_light,
-                "accent_night": brand.night,
-                "accent_night_on": brand.on_night,
-                "address": [one_line(line) for line in public.postal_lines(store)],
-            },
+            "shop": shop_of(store),
             "customer": {
                 "first_name": one_line(customer.first_name, length=40) or None,
                 "name": one_line(customer.name, length=80),
                 "email": customer.email,
             },
-            "message": {"why": _why(store, order, message), "purpose": message.purpose, "klass": message.klass},
+            "message": {
+                "why": _why(store, order, message),
+                "purpose": message.purpose,
+                "klass": message.klass,
+                "language": language,
+            },
             "links": _links(store, customer, order, message, language, review_request, payload),
             "delivery": {"window": None, "words": None, "label": None, "to": None},
             "parcels": [],
             "points": {"words": _points(customer)},
-            "reach": _reach(store),
+            "picks": shopping.picks(store, customer, order) if "picks" in wants else {"items": [], "pictures": False},
+            "reach": reach(store),
             "extra": {"reference": None, "answer": None, "url": None}
             | {key: value for key, value in payload.items() if isinstance(value, str | int | bool)},
         }
         if order:
             parcels = list(order.shipments.all())
-            context["order"] = _order(store, order, language)
+            context["order"] = _order(store, order, language, coupon)
             context["delivery"] = _delivery(store, order, parcels, language)
             context["parcels"] = [_parcel(parcel) for parcel in parcels if parcel.number]
-            context["links"]["track"] = next((url for parcel in parcels if (url := _web(parcel.url))), None)
+            context["links"]["track"] = next((url for parcel in parcels if (url := web(parcel.url))), None)
         if review_request:
             context["review"] = _review(review_request)
         if coupon:
@@ -102,17 +100,34 @@ def build_context(
     return context
 
 
-def _web(url: str) -> str | None:
-    """The address if it is one of the web; a `javascript:` or `data:` address from a shop's catalogue is none."""
-    try:
-        parts = urlsplit(url.strip())
-    except ValueError:
-        return None
-    return url.strip() if parts.scheme in {"http", "https"} and parts.hostname else None
+def shop_of(store: Store) -> dict[str, Any]:
+    """The shop as its mails show it. No query."""
+    brand = colours.brand(store.accent)
+    return {
+        "name": one_line(store.name),
+        "url": web(store.base_url),
+        "logo": web(store.logo_url),
+        "reply_to": store.mail_reply_to or store.mail_from,
+        "accent": brand.light,
+        "accent_on": brand.on_light,
+        "accent_night": brand.night,
+        "accent_night_on": brand.on_night,
+        "address": [one_line(line) for line in public.postal_lines(store)],
+    }
+
+
+def own_name(language: str) -> str:
+    """ "În română": how the mail names the way to another language."""
+    return _IN_LANGUAGE.get(language, language)
+
+
+def day_words(day: date, language: str) -> str:
+    """ "20 Nov 2026"."""
+    return format_date(day, "d MMM y", locale=language)
 
 
 def _day(at: datetime, store: Store, language: str) -> str:
-    return format_date(at.astimezone(store.tz).date(), "d MMM y", locale=language)
+    return day_words(at.astimezone(store.tz).date(), language)
 
 
 def _why(store: Store, order: Order | None, message: Message) -> str:
@@ -147,18 +162,16 @@ def _links(
 ) -> dict[str, str | None]:
     preferences = links.url("p", customer.pk, version=customer.link_version)
     other = "en" if language == store.language else store.language
-    shop = _web(store.base_url)
+    shop = web(store.base_url)
     review = asking.review_url(review_request) if review_request else None
     reply = store.mail_reply_to or store.mail_from
     fresh = payload.get("link")
     confirm = payload.get("consent_event")
     return {
         "preferences": preferences,
-        "unsubscribe": consent.unsubscribe_url(store, customer, channel=message.channel, purpose=message.purpose)
-        if message.klass != "T"
-        else None,
+        "unsubscribe": _unsubscribe(store, customer, message) if message.klass != "T" else None,
         "other_language": f"{preferences}?lang={other}",
-        "other_language_name": _IN_LANGUAGE.get(other, other),
+        "other_language_name": own_name(other),
         "review": review,
         "help": cases.help_url(order) if order else (f"mailto:{reply}" if reply else preferences),
         "shop": counted.url(message, place="shop", destination=shop) if shop and message.pk else shop,
@@ -168,6 +181,12 @@ def _links(
     }
 
 
+def _unsubscribe(store: Store, customer: Customer, message: Message) -> str:
+    if message.pk is None:
+        return f"{settings.PUBLIC_URL}/u/preview/"
+    return consent.unsubscribe_url(store, customer, channel=message.channel, purpose=message.purpose)
+
+
 def _pieces(quantity: Decimal) -> str:
     if quantity != quantity.to_integral_value():
         return f"{quantity.normalize():f}"
@@ -175,16 +194,17 @@ def _pieces(quantity: Decimal) -> str:
 
 
 def _line_image(line: OrderLine) -> str | None:
-    return _web(line.image_url) or (_web(line.product.image_url) if line.product else None)
+    return web(line.image_url) or (web(line.product.image_url) if line.product else None)
 
 
-def _order(store: Store, order: Order, language: str) -> dict[str, Any]:
+def _order(store: Store, order: Order, language: str, coupon: Coupon | None) -> dict[str, Any]:
     def show(amount: Decimal) -> str:
         return money.show(amount, order.currency, store.language)
 
     gross = _gross(order)
     items, goods = [], Decimal(0)
-    for line in order.lines.select_related("product").order_by("pk"):
+    lines = list(order.lines.select_related("product").order_by("pk"))
+    for line in lines:
         amount = gross["lines"].get(line.woo_id, line.subtotal)
         goods += amount
         name = one_line(line.name, length=120)
@@ -195,7 +215,7 @@ def _order(store: Store, order: Order, language: str) -> dict[str, Any]:
                 "total": show(amount),
                 "image": _line_image(line),
                 "alt": name,
-                "url": _web(line.product.permalink) if line.product else None,
+                "url": web(line.product.permalink) if line.product else None,
             }
         )
     rows = [(_("Discount"), -gross["discount"]), (_("Delivery"), gross["shipping"]), (_("Tax"), gross["tax"])]
@@ -209,6 +229,11 @@ def _order(store: Store, order: Order, language: str) -> dict[str, Any]:
         "pictures": any(item["image"] for item in items),
         "lines": [{"label": label, "amount": show(amount)} for label, amount in rows if amount],
         "total": show(order.total),
+        "amount": order.total,
+        "currency": order.currency,
+        "placed_on": order.created_gmt.astimezone(store.tz).date().isoformat(),
+        "reorder_url": shopping.reorder_url(store, lines, coupon),
+        "pay_url": shopping.pay_url(store, order),
         "total_label": _total_label(order),
         "is_paid": not due,
         "cash_due": show(order.total) if order.payment_method == "cod" else None,
@@ -296,7 +321,7 @@ def _parcel(parcel: Shipment) -> dict[str, str | None]:
     words = _("Parcel %(number)s with %(carrier)s") if parcel.carrier else _("Parcel %(number)s")
     return {
         "words": words % {"number": one_line(parcel.number), "carrier": one_line(parcel.carrier)},
-        "url": _web(parcel.url),
+        "url": web(parcel.url),
     }
 
 
@@ -323,7 +348,8 @@ def _points_for_a_review(store: Store) -> str | None:
     ) % {"n": points}
 
 
-def _reach(store: Store) -> list[dict[str, str | None]]:
+def reach(store: Store) -> list[dict[str, str | None]]:
+    """The ways to reach the shop that the merchant has named. No query."""
     words = {
         "phone": _("Phone"),
         "whatsapp": _("WhatsApp"),
@@ -338,7 +364,7 @@ def _reach(store: Store) -> list[dict[str, str | None]]:
             continue
         digits = "".join(part for part in value if part.isdigit())
         url = {"phone": f"tel:+{digits}", "whatsapp": f"https://wa.me/{digits}", "email": f"mailto:{value}"}.get(key)
-        rows.append({"label": words[key], "value": value, "url": url or _web(value)})
+        rows.append({"label": words[key], "value": value, "url": url or web(value)})
     return rows
 
 
@@ -352,7 +378,7 @@ def _review(request: ReviewRequest) -> dict[str, Any]:
         "items": [
             {
                 "name": (name := one_line(item.name, length=120)),
-                "image": _web(item.image_url),
+                "image": web(item.image_url),
                 "alt": name,
                 "url": f"{url}#i{item.line.woo_id}",
                 "stars": [

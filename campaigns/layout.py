@@ -13,6 +13,8 @@ from campaigns import liquid
 from campaigns.blocks import FONT, Block, Slots
 from postpurchase.errors import BusinessError
 
+_NAMES = ("kind", "id")  # of a block: not Liquid
+BLOCK_LIMIT, COMPILED_LIMIT = 60, 200_000
 HTML_LIMIT = 100_000  # mail programs cut a message at about 102 KB
 _FILLER = "&#847;&zwnj;&nbsp;" * 40
 
@@ -93,11 +95,16 @@ def _column(inner: str) -> str:
 
 def compile_blocks(language: str, subject: str, preheader: str, blocks: Sequence[Block]) -> Compiled:
     """Compile a message in a language. BusinessError names the block and the line that cannot be understood."""
+    if len(blocks) > BLOCK_LIMIT:
+        raise BusinessError(
+            f"The message has {len(blocks)} blocks; at most {BLOCK_LIMIT} are allowed. Nothing was saved. Take some out.",
+            "template_block",
+        )
     for name, source in (("The subject", subject), ("The preheader", preheader)):
         liquid.check(source, where=name)
     for number, block in enumerate(blocks, 1):
         for name, source in block.items():
-            if name != "kind":
+            if name not in _NAMES and source:
                 whole = f"{{% if {source} %}}{{% endif %}}" if name == "when" else str(source)
                 liquid.check(whole, where=f"Block {number} ({block.get('kind')}), {name}")
     slots = Slots()
@@ -125,5 +132,10 @@ def compile_blocks(language: str, subject: str, preheader: str, blocks: Sequence
             f"The message could not be laid out: {error}. Nothing was saved. Check the blocks for unclosed tags.",
             "template_layout",
         ) from error
+    if len(html) > COMPILED_LIMIT:
+        raise BusinessError(
+            f"The message is longer than {COMPILED_LIMIT:,} characters. Nothing was saved. Take blocks or words out.",
+            "template_layout",
+        )
     text = "\n\n".join([*(text for _html, text in built), footer_text])
     return Compiled(html, text)

@@ -190,7 +190,7 @@ def _hand_over(message: Message) -> str:
 
 def render(message: Message, *, language: str) -> Rendered:
     """The message as this person would get it now. BusinessError when its text cannot be written."""
-    template = content.install(message.store, message.template)
+    version = content.version_for(content.install(message.store, message.template), language)
     review = message.context.get("review_request_id")
     coupon = message.context.get("coupon_id")
     context = build_context(
@@ -201,8 +201,9 @@ def render(message: Message, *, language: str) -> Rendered:
         language=language,
         review_request=ReviewRequest.objects.select_related("order").filter(pk=review).first() if review else None,
         coupon=Coupon.objects.filter(pk=coupon).first() if coupon else None,
+        wants=rendering.wants(version),
     )
-    return rendering.render(template, context, language=language)
+    return rendering.render(version, context, language=language)
 
 
 def _record(message: Message, handed: Handed) -> None:

@@ -13,6 +13,7 @@ from postpurchase.errors import BusinessError
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _BIDI = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069\u061c]")
 SUBJECT_LENGTH = 200
+COSTLY = ("picks",)
 
 
 @dataclass(frozen=True)
@@ -36,20 +37,30 @@ def render(content_: TemplateVersion | MessageTemplate, context: Mapping[str, An
     BusinessError: `template_variable`, `template_limit`, `template_missing`, `message_too_large`; nothing was sent.
     """
     version = content_ if isinstance(content_, TemplateVersion) else content.version_for(content_, language)
-    text = liquid.fill(version.text, context, part="text")
-    html = liquid.fill(version.html, context, part="html")
-    if len(html.encode()) > HTML_LIMIT:
+    return fill(version.subject, version.preheader, version.html, version.text, context)
+
+
+def fill(subject: str, preheader: str, html: str, text: str, context: Mapping[str, Any]) -> Rendered:
+    """The four Liquid sources of a mail, filled for one person. BusinessError as `render`."""
+    liquid.plain(context)
+    with liquid.watched():
+        written = liquid.fill_plain(text, context, part="text")
+        page = liquid.fill_plain(html, context, part="html")
+        head = one_line(liquid.fill_plain(subject, context, part="subject"))
+        before = one_line(liquid.fill_plain(preheader, context, part="preheader"))
+    # An ASCII character is a byte, and most mails are nearly all ASCII: count only where it may matter.
+    if len(page) > HTML_LIMIT or (len(page) * 4 > HTML_LIMIT and len(page.encode()) > HTML_LIMIT):
         raise BusinessError(
             "The message is larger than 100 KB, and mail programs would cut it. Nothing was sent. "
             "Take blocks or words out of the template.",
             "message_too_large",
         )
-    return Rendered(
-        subject=one_line(liquid.fill(version.subject, context, part="subject")),
-        preheader=one_line(liquid.fill(version.preheader, context, part="preheader")),
-        html=html,
-        text=_tidy(text),
-    )
+    return Rendered(subject=head, preheader=before, html=page, text=_tidy(written))
+
+
+def wants(version: TemplateVersion) -> frozenset[str]:
+    """The parts of the context that cost queries of their own and that this text uses: give them to `build_context`."""
+    return frozenset(name for name in COSTLY if f"{name}." in version.html or f"{name}." in version.text)
 
 
 def _tidy(text: str) -> str:
