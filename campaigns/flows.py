@@ -37,7 +37,9 @@ def publish(
         flow = Flow.objects.select_for_update(of=("self",)).select_related("live").get(pk=flow.pk)
         if flow.live is None or flow.live.definition != data:
             number = flow.live.number + 1 if flow.live else 1
-            flow.live = FlowVersion.objects.create(flow=flow, number=number, definition=data)
+            flow.live = FlowVersion.objects.create(
+                flow=flow, number=number, definition=data, published_by=str(actor)[:254]
+            )
             flow.name, flow.klass, flow.edited_at = definition.name, definition.klass, clock.now()
             flow.save(update_fields=["live", "name", "klass", "edited_at"])
             audit.record(store, "flow.publish", actor=actor, target=slug, diff={"version": number})
@@ -50,6 +52,8 @@ def set_state(flow: Flow, state: str, *, actor: Actor) -> None:
     """Off, review or on. Off keeps people where they are; they go on when it is switched on again."""
     if state not in Flow.State.values:
         raise BusinessError(f"A flow is off, review or on, not {state!r}. Nothing was changed.", "flow_state")
+    if state != Flow.State.OFF and flow.archived_at:
+        raise BusinessError("This flow is archived. Bring it back first; nothing was changed.", "flow_archived")
     if state != Flow.State.OFF and flow.live_id is None:
         raise BusinessError("This flow has no published version yet. Publish one, then switch it on.", "flow_empty")
     with transaction.atomic():

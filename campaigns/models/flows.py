@@ -29,6 +29,14 @@ class Flow(models.Model):
     state = models.CharField(max_length=8, choices=State.choices, default=State.OFF)
     # The version that new people enter; those on their way finish the one they began.
     live = models.ForeignKey("FlowVersion", models.PROTECT, null=True, blank=True, related_name="+")
+    # What is being edited: a flow file that may have faults. None when nothing differs from the live version.
+    draft = models.JSONField(null=True, blank=True)
+    # Counts the changes of the draft, so that of two tabs that edit it the second is told instead of overwriting.
+    draft_token = models.PositiveIntegerField(default=0)
+    # The draft before the last change, for Undo: {"draft", "said"}.
+    undo = models.JSONField(null=True, blank=True)
+    # A flow with history is put away instead of deleted; it is off then and not in lists.
+    archived_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=clock.now)
     edited_at = models.DateTimeField(default=clock.now)
 
@@ -46,6 +54,8 @@ class FlowVersion(models.Model):
     number = models.PositiveIntegerField()
     definition = models.JSONField()
     published_at = models.DateTimeField(default=clock.now)
+    # An e-mail address, or the name of a command.
+    published_by = models.CharField(max_length=254, blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["flow", "number"], name="flow_version_number")]
