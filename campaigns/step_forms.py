@@ -87,9 +87,8 @@ class ParamsForm(forms.Form):
         kept = {}
         for name, value in self.cleaned_data.items():
             plain = str(value) if isinstance(value, Decimal) else value
-            if name not in self.defaults or plain != self.defaults[name]:
-                if plain is None and name not in self.defaults:
-                    continue
+            # An emptied number is the usual one.
+            if plain is not None and (name not in self.defaults or plain != self.defaults[name]):
                 kept[name] = plain
         return kept
 
@@ -188,7 +187,7 @@ def _field(each: dataclasses.Field[Any], hint: Any, now: Any, store: Store) -> f
         return WindowField(**common)
     if bare is bool:
         return forms.BooleanField(**common)
-    required = common | {"required": not _optional(hint)}
+    required = common | {"required": not _optional(hint) and _usual(each) is dataclasses.MISSING}
     if bare is int:
         return forms.IntegerField(min_value=said.get("low"), max_value=said.get("high"), **required)
     if bare is Decimal:

@@ -82,6 +82,9 @@ def edit_url(request: StoreRequest, flow: Flow, tail: str = "") -> str:
 @store_view(ORDERS_VIEW)
 def step(request: StoreRequest, flow: str, uid: str) -> HttpResponse:
     """One step open in the panel; saved even when it is not finished."""
+    posted = request.method == "POST"
+    if posted and FLOWS_EDIT not in request.permissions:
+        raise PermissionDenied(FLOWS_EDIT)
     found = load(request, flow)
     data = drafts.of(found)
     try:
@@ -91,12 +94,10 @@ def step(request: StoreRequest, flow: str, uid: str) -> HttpResponse:
         return HttpResponseRedirect(edit_url(request, found))
     kind = str(spot.step.get("kind"))
     params = kinds()[kind].params if kind in kinds() else None
-    posted = request.method == "POST"
     raw = flow_words.params(spot.step)
     form = step_forms.make(params, raw, store=request.store, data=request.POST if posted else None) if params else None
     status = 200
     if posted and form is not None and form.is_valid():
-        _require_edit(request)
         conditions_kept = (
             {name: raw[name] for name in step_forms.conditions_in(params) if name in raw} if params else {}
         )
@@ -133,11 +134,6 @@ def step(request: StoreRequest, flow: str, uid: str) -> HttpResponse:
         when=flow_words.condition(spot.step.get("when")),
         places=_places(data, uid),
     )
-
-
-def _require_edit(request: StoreRequest) -> None:
-    if FLOWS_EDIT not in request.permissions:
-        raise PermissionDenied(FLOWS_EDIT)
 
 
 def _places(data: dict[str, Any], uid: str) -> list[tuple[str, str]]:
