@@ -29,7 +29,9 @@ def trigger_choices() -> list[tuple[str, Any]]:
 def plain_choices() -> list[tuple[str, Any]]:
     """Those without a setting that must be given; several of them may start one flow."""
     return [
-        (kind.name, capfirst(str(kind.label))) for kind in triggers.kinds().values() if not step_forms.blank(kind.params)
+        (kind.name, capfirst(str(kind.label)))
+        for kind in triggers.kinds().values()
+        if not step_forms.blank(kind.params)
     ]
 
 

@@ -121,12 +121,17 @@ def make(params: type, raw: Mapping[str, Any], *, store: Store, data: Mapping[st
 def conditions_in(params: type) -> list[str]:
     """The parameters that are conditions."""
     hints = typing.get_type_hints(params)
-    return [file_name(each) for each in dataclasses.fields(params) if _bare(hints[each.name]) is dict]
+    return [file_name(each) for each in dataclasses.fields(params) if _asks(hints[each.name])]
+
+
+def _asks(hint: Any) -> bool:
+    """Whether a parameter is a condition or a list of them."""
+    return _bare(hint) is dict or any(_bare(each) is dict for each in typing.get_args(hint))
 
 
 def has_fields(params: type) -> bool:
-    """Whether there is anything to set."""
-    return bool(dataclasses.fields(params))
+    """Whether there is anything to set in a form."""
+    return len(dataclasses.fields(params)) > len(conditions_in(params))
 
 
 def blank(params: type) -> dict[str, Any]:
@@ -170,7 +175,7 @@ def _field(each: dataclasses.Field[Any], hint: Any, now: Any, store: Store) -> f
         "required": False,
     }
     choices = said.get("choices") or None
-    if wanted == "hidden" or bare is dict:
+    if wanted == "hidden" or _asks(hint):
         return None
     if wanted == "template":
         return forms.ChoiceField(choices=_with(messages_of(store), now), **common)

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from campaigns import drafts, step_forms, triggers
 from campaigns.start_forms import Start
+from campaigns.triggers.base import COMMON
 from campaigns.views.editor import edit_url, load, page, token_of
 from postpurchase.errors import BusinessError
 from stores.access import FLOWS_EDIT, StoreRequest, store_view
@@ -21,15 +22,19 @@ def start(request: StoreRequest, flow: str) -> HttpResponse:
     posted = request.POST if request.method == "POST" else None
     form = Start(posted, initial=initial)
     kind = triggers.find(initial["event"])
-    raw = {name: value for name, value in (data.get("trigger") or {}).items() if name not in triggers.COMMON}
+    raw = {name: value for name, value in (data.get("trigger") or {}).items() if name not in COMMON}
     same = posted is None or posted.get("event") == initial["event"]
     settings = step_forms.make(kind.params, raw, store=request.store, data=posted if same else None) if kind else None
     status = 200
     if posted is not None and form.is_valid() and (not same or settings is None or settings.is_valid()):
         chosen = triggers.find(form.cleaned_data["event"])
         own = settings.params() if same and settings else step_forms.blank(chosen.params) if chosen else {}
+        if same and kind:
+            own = {name: raw[name] for name in step_forms.conditions_in(kind.params) if name in raw} | own
         try:
-            drafts.change(found, token_of(request), lambda file: form.apply(file, own), actor=request.user, what="start")
+            drafts.change(
+                found, token_of(request), lambda file: form.apply(file, own), actor=request.user, what="start"
+            )
         except BusinessError as refusal:
             messages.error(request, refusal.message)
             found, status = load(request, flow), 409
