@@ -7,10 +7,10 @@ class ReviewsConfig(AppConfig):
     def ready(self) -> None:
         """Register with the registries below."""
         from postpurchase import queue
-        from reviews import handlers, moderation, publishing, shown
+        from reviews import fields, handlers, moderation, publishing, shown
 
         publishing.register()
-        handlers.register_fields()
+        fields.register()
         handlers.register_links()
         shown.register()
         queue.register_tick("auto-publish reviews", moderation.publish_due)
