@@ -95,7 +95,7 @@ def _find_sql(
     among = "IN (SELECT value FROM json_each(%s))" if vendor == "sqlite" else "= ANY(%s)"
     whose = f"{quote('store_id')} = %s AND " if of_store else ""
     sql = f"SELECT {names} FROM {quote(model._meta.db_table)} WHERE {whose}{quote(key)} {among}"  # noqa: S608
-    readers = []
+    readers: list[tuple[int, Callable[[Any], Any]]] = []
     for place, column in enumerate(columns):
         field = next(f for f in model._meta.concrete_fields if f.column == column)
         shown = field.get_col(model._meta.db_table)
