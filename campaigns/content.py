@@ -1,7 +1,6 @@
 """What messages say: the library that ships with us, and a store's own versions of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import yaml
 from django.db import transaction
 
 from campaigns.layout import compile_blocks
+from campaigns.mail_parts import Text
 from campaigns.models import MessageTemplate, TemplateVersion
 from postpurchase.errors import BusinessError
 from stores.models import Store
@@ -36,6 +36,11 @@ def languages(name: str) -> tuple[str, ...]:
     return tuple(sorted(_file(name)["languages"]))
 
 
+def of(store: Store, name: str) -> MessageTemplate:
+    """The store's message of this name: its own, else the library's, installed. BusinessError `template_missing`."""
+    return MessageTemplate.objects.filter(store=store, name=name).first() or install(store, name)
+
+
 def install(store: Store, name: str) -> MessageTemplate:
     """The store's copy of a message of the library, made with all its languages when the store has none yet.
 
@@ -58,20 +63,16 @@ def install(store: Store, name: str) -> MessageTemplate:
     return template
 
 
-@dataclass(frozen=True)
-class Text:
-    """What a message says in one language, as it was written."""
-
-    language: str
-    subject: str
-    preheader: str
-    blocks: list[dict[str, Any]]
-
-
-def texts_of(template: MessageTemplate) -> list[Text]:
-    """The newest text of each language that the message has, by language. One query."""
-    newest = {row.language: row for row in template.versions.defer("html", "text").order_by("number")}
-    return [Text(one.language, one.subject, one.preheader, one.blocks) for _language, one in sorted(newest.items())]
+def texts_of(template: MessageTemplate, number: int | None = None) -> list[Text]:
+    """The newest text of each language (up to a version, when its number is given), by language. One query."""
+    rows = template.versions.defer("html", "text").order_by("number")
+    if number is not None:
+        rows = rows.filter(number__lte=number)
+    newest = {row.language: row for row in rows}
+    return [
+        Text(one.language, one.subject, one.preheader, one.blocks, one.fallen)
+        for _language, one in sorted(newest.items())
+    ]
 
 
 def texts_of_library(name: str) -> list[Text]:
@@ -86,22 +87,32 @@ def class_of_library(name: str) -> tuple[str, str]:
 
 
 def save_version(
-    template: MessageTemplate, *, language: str, subject: str, preheader: str, blocks: Sequence[dict[str, Any]]
+    template: MessageTemplate,
+    *,
+    language: str,
+    subject: str,
+    preheader: str,
+    blocks: Sequence[dict[str, Any]],
+    fallen: Sequence[str] = (),
+    number: int | None = None,
+    actor: str = "",
 ) -> TemplateVersion:
     """Compile a text and make it the newest of its language; earlier versions stay as they were.
 
-    BusinessError `template_syntax`, `template_block` or `template_layout` names the place; nothing was saved.
+    Without a number it is the language's next. `fallen` names what stands there in another language. BusinessError `template_syntax`, `template_block` or `template_layout` names the place; nothing was saved.
     """
     compiled = compile_blocks(language, subject, preheader, blocks)
     with transaction.atomic():
-        last = template.versions.filter(language=language).order_by("-number").first()
+        last = template.versions.filter(language=language).only("number").order_by("-number").first()
         return TemplateVersion.objects.create(
             template=template,
             language=language,
-            number=last.number + 1 if last else 1,
+            number=number or (last.number + 1 if last else 1),
             subject=subject,
             preheader=preheader,
             blocks=list(blocks),
+            fallen=list(fallen),
+            made_by=actor,
             html=compiled.html,
             text=compiled.text,
         )
@@ -109,10 +120,10 @@ def save_version(
 
 def version_for(template: MessageTemplate, language: str) -> TemplateVersion:
     """The newest version in the language, else in the store's, else English. BusinessError `template_missing`."""
-    newest = {version.language: version for version in template.versions.order_by("number")}
+    newest = dict(template.versions.order_by("number").values_list("language", "pk"))
     for wanted in (language, language.split("-")[0], template.store.language, "en"):
         if wanted in newest:
-            return newest[wanted]
+            return TemplateVersion.objects.get(pk=newest[wanted])
     raise BusinessError(
         f"The message {template.name} has no text yet. Nothing was sent. Write one.", "template_missing"
     )

@@ -190,7 +190,7 @@ def _hand_over(message: Message) -> str:
 
 def render(message: Message, *, language: str) -> Rendered:
     """The message as this person would get it now. BusinessError when its text cannot be written."""
-    version = content.version_for(content.install(message.store, message.template), language)
+    version = content.version_for(content.of(message.store, message.template), language)
     review = message.context.get("review_request_id")
     coupon = message.context.get("coupon_id")
     context = build_context(

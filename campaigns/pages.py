@@ -25,6 +25,7 @@ def register() -> None:
     """Called once at start."""
     registries.add_nav(NavEntry(40, gettext_lazy("Flows"), "flow", "flows", ORDERS_VIEW))
     registries.add_nav(NavEntry(40, gettext_lazy("Library"), "flow", "flow_library", ORDERS_VIEW, parent="flows"))
+    registries.add_nav(NavEntry(40, gettext_lazy("Messages"), "note", "messages", ORDERS_VIEW, parent="flows"))
     registries.add_nav(
         NavEntry(
             41, gettext_lazy("Outbox"), "mail", "outbox", CUSTOMERS_PII, count=waiting_for_approval, parent="flows"

@@ -1,7 +1,7 @@
 """From a saved text and a context to the mail of one person."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +61,14 @@ def fill(subject: str, preheader: str, html: str, text: str, context: Mapping[st
 def wants(version: TemplateVersion) -> frozenset[str]:
     """The parts of the context that cost queries of their own and that this text uses: give them to `build_context`."""
     return frozenset(name for name in COSTLY if f"{name}." in version.html or f"{name}." in version.text)
+
+
+def wants_of(blocks: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """The same for a text that is not compiled."""
+    told = " ".join(str(value) for block in blocks for value in block.values())
+    return frozenset(
+        name for name in COSTLY if f"{name}." in told or any(block.get("kind") == "products" for block in blocks)
+    )
 
 
 def _tidy(text: str) -> str:

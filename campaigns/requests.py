@@ -22,7 +22,7 @@ def plan(event: Event) -> None:
     """
     request = MessageRequest.objects.select_related("store", "customer").get(pk=int(event.key.rsplit(":", 1)[1]))
     try:
-        template = content.install(request.store, request.kind)
+        template = content.of(request.store, request.kind)
     except BusinessError as refusal:
         request.state, request.reason = Message.Status.FAILED, refusal.message
         request.save(update_fields=["state", "reason"])

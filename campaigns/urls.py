@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from campaigns.views import editor, flow_on, flow_publish, flow_start, flows, inbox, library, outbox, shopper
+from campaigns.views import editor, flow_on, flow_publish, flow_start, flows, inbox, library, messages, outbox, shopper
 
 dashboard: list[URLPattern | URLResolver] = [
     path("mail/", inbox.inbox, name="inbox"),
@@ -32,6 +32,12 @@ dashboard: list[URLPattern | URLResolver] = [
     path("flows/<slug:flow>/turn-on/", flow_on.turn_on, name="flow_on"),
     path("flows/<slug:flow>/file/", flows.flow_file, name="flow_file"),
     path("flows/<slug:flow>/set/<slug:state>/", flows.flow_state, name="flow_state"),
+    path("messages/", messages.message_list, name="messages"),
+    path("messages/new/", messages.message_new, name="message_new"),
+    path("messages/<int:pk>/", messages.edit, name="message_edit"),
+    path("messages/<int:pk>/live/", messages.live, name="message_live"),
+    path("messages/<int:pk>/frame/", messages.frame, name="message_frame"),
+    path("messages/<int:pk>/versions/", messages.versions, name="message_versions"),
     path("outbox/", outbox.outbox, name="outbox"),
     path("outbox/<int:pk>/", outbox.message, name="message"),
     path("outbox/<int:pk>/html/", outbox.message_html, name="message_html"),

@@ -14,6 +14,7 @@ SMALL = {
     "engine": "with stage.database('sqlite'): found = [engine.run('sqlite', 1, steps=200, rounds=1)]",
     "tick": "with stage.database('sqlite'): found = tick.run('sqlite', rows=500, rounds=1)",
     "accept": "with stage.database('sqlite'): found = [accept.run('sqlite', requests=5, rounds=1)]",
+    "rendering": "with stage.database('sqlite'): found = rendering.run(mails=3, rounds=1)",
     "pages": "with stage.database('sqlite'): found = pages.run('sqlite', sizes=(60, 240), rounds=1)",
 }
 TOLD = {
@@ -23,6 +24,7 @@ TOLD = {
         "tick with nothing due, sqlite: 500 waiting against none",
     ],
     "accept": ["webhook accepted, sqlite, p50"],
+    "rendering": ["3 mails of 30 KB written"],
     "pages": ["home, sqlite", "orders, sqlite", "customers, sqlite", "retention, sqlite"],
 }
 

@@ -128,7 +128,7 @@ def build(message: Message, rendered: Rendered, *, to: str) -> EmailMultiAlterna
     store = message.store
     sender = store.mail_from or settings.DEFAULT_FROM_EMAIL
     headers = {"Message-ID": message.message_id, "Auto-Submitted": "auto-generated"}
-    if message.klass != "T":
+    if message.klass != "T" and message.pk is not None:
         leave = consent.unsubscribe_url(store, message.customer, channel="email", purpose=message.purpose)
         headers |= {"List-Unsubscribe": f"<{leave}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
     mail = EmailMultiAlternatives(
@@ -152,7 +152,17 @@ def send(message: Message, rendered: Rendered) -> Handed:
         return Handed(False, error_kind=PERMANENT, error=error.message)
     try:
         mail = build(message, rendered, to=to)
-        connection = connection_for(message.store)
+    except BusinessError as error:
+        return Handed(False, error_kind=ACCOUNT, error=error.message)
+    except Exception as error:
+        return _sorted(error, given=False)
+    return deliver(message.store, mail, to=to)
+
+
+def deliver(store: Store, mail: EmailMultiAlternatives, *, to: str) -> Handed:
+    """Hand a built mail to the store's account. Never raises for what the other side does."""
+    try:
+        connection = connection_for(store)
         connection.open()
     except BusinessError as error:
         return Handed(False, error_kind=ACCOUNT, error=error.message)

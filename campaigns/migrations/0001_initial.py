@@ -174,6 +174,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=60)),
+                ('title', models.CharField(blank=True, max_length=120)),
                 ('klass', models.CharField(choices=[('T', 'Transactional'), ('S', 'Service'), ('M', 'Marketing')], max_length=1)),
                 ('purpose', models.CharField(max_length=12)),
                 ('created_at', models.DateTimeField(default=postpurchase.clock.now)),
@@ -221,6 +222,18 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='TemplateDraft',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('content', models.JSONField(default=dict)),
+                ('revision', models.PositiveIntegerField(default=1)),
+                ('tab', models.CharField(blank=True, max_length=32)),
+                ('saved_by', models.CharField(blank=True, max_length=254)),
+                ('saved_at', models.DateTimeField(default=postpurchase.clock.now)),
+                ('template', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='draft', to='campaigns.messagetemplate')),
+            ],
+        ),
+        migrations.CreateModel(
             name='TemplateVersion',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -229,8 +242,10 @@ class Migration(migrations.Migration):
                 ('subject', models.CharField(max_length=255)),
                 ('preheader', models.CharField(max_length=255)),
                 ('blocks', models.JSONField(default=list)),
+                ('fallen', models.JSONField(default=list)),
                 ('html', models.TextField()),
                 ('text', models.TextField()),
+                ('made_by', models.CharField(blank=True, max_length=254)),
                 ('created_at', models.DateTimeField(default=postpurchase.clock.now)),
                 ('template', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='campaigns.messagetemplate')),
             ],

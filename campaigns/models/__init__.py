@@ -1,7 +1,7 @@
 """Flows, the messages they send, what they say, and what people agreed to. One module per subject."""
 
 from campaigns.models.consent import Consent, ConsentEvent, Preference, Suppression
-from campaigns.models.content import MessageTemplate, TemplateVersion
+from campaigns.models.content import MessageTemplate, TemplateDraft, TemplateVersion
 from campaigns.models.flows import Enrolment, Flow, FlowVersion, StepRun
 from campaigns.models.inbox import InboxMail
 from campaigns.models.messages import Message, SentLedger
@@ -24,5 +24,6 @@ __all__ = [
     "SentLedger",
     "StepRun",
     "Suppression",
+    "TemplateDraft",
     "TemplateVersion",
 ]

@@ -85,12 +85,13 @@ def mail_body(request: StoreRequest, pk: int) -> HttpResponse:
     return framed(found.html, dark=request.GET.get("show") == "dark")
 
 
-def framed(html: str, *, dark: bool) -> HttpResponse:
+def framed(html: str, *, dark: bool, pictures: bool = True) -> HttpResponse:
     """A mail's HTML, inert: no script, no form, nothing of our origin; links open beside. For views that are CSP exempt."""
     body = html.replace(_DARK_QUERY, "all" if dark else "not all").replace("<head>", '<head><base target="_blank">', 1)
     answer = HttpResponse(body)
+    images = "'self' https: http: data:" if pictures else "'none'"
     answer["Content-Security-Policy"] = (
-        "default-src 'none'; img-src 'self' https: http: data:; style-src 'unsafe-inline'; frame-ancestors 'self'; "
+        f"default-src 'none'; img-src {images}; style-src 'unsafe-inline'; frame-ancestors 'self'; "
         "sandbox allow-popups allow-popups-to-escape-sandbox"
     )
     answer["Referrer-Policy"] = "no-referrer"
