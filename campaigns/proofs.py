@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from campaigns import checks_mail, content, layout, rendering, variables
-from campaigns.blocks import Block, fault
+from campaigns.blocks import KINDS, Block, empty_fields, fault, labels
 from campaigns.checks_mail import STOP, Finding, Mail
 from campaigns.models import MessageTemplate
 from campaigns.rendering import Rendered
@@ -40,9 +40,7 @@ def proof(
 ) -> Proof:
     """Compile and fill a text, with examples unless `context` is given. What cannot be written is a finding, never an error."""
     broken = [
-        Finding(STOP, "block", _("It %(wrong)s.") % {"wrong": wrong}, number)
-        for number, block in enumerate(blocks, 1)
-        if (wrong := fault(block))
+        Finding(STOP, "block", words, number) for number, block in enumerate(blocks, 1) if (words := _broken(block))
     ]
     if broken:
         return Proof(None, broken)
@@ -55,6 +53,15 @@ def proof(
     unsubscribe = values["links"].get("unsubscribe")
     found = checks_mail.check(Mail(klass, language, blocks, rendered, unsubscribe))
     return Proof(rendered, found)
+
+
+def _broken(block: Block) -> str:
+    """What is wrong with the shape of a block, in the editor's words; empty when it can be built."""
+    if str(block.get("kind")) in KINDS and (missing := empty_fields(block)):
+        names = ", ".join(labels.field(str(block["kind"]), name)[0] for name in missing)
+        return _("Still empty: %(fields)s.") % {"fields": names}
+    wrong = fault(block)
+    return _("It %(wrong)s.") % {"wrong": wrong} if wrong else ""
 
 
 def faults(store: Store, name: str) -> list[str]:

@@ -7,7 +7,7 @@ from campaigns.blocks import asking, order, words  # noqa: F401  each registers 
 from campaigns.blocks.base import FONT, KINDS, SIZES, Block, Built, Field, Kind, Slots
 from postpurchase.errors import BusinessError
 
-__all__ = ["FONT", "KINDS", "SIZES", "Block", "Built", "Field", "Kind", "Slots", "build", "fault"]
+__all__ = ["FONT", "KINDS", "SIZES", "Block", "Built", "Field", "Kind", "Slots", "build", "empty_fields", "fault"]
 
 
 def fault(block: Block) -> str:
@@ -15,13 +15,18 @@ def fault(block: Block) -> str:
     kind = KINDS.get(str(block.get("kind")))
     if kind is None:
         return f"is of the kind {block.get('kind')!r}, which does not exist. Choose one of {', '.join(KINDS)}"
-    missing = sorted(field.name for field in kind.fields if field.required and not _given(block.get(field.name)))
-    if missing:
+    if missing := empty_fields(block):
         return f"({kind.name}) has no {', '.join(missing)}. Fill it in"
     for field in kind.fields:
         if field.choices and block.get(field.name) and block[field.name] not in field.choices:
             return f"({kind.name}) has no known {field.name}. Choose one of {', '.join(field.choices)}"
     return ""
+
+
+def empty_fields(block: Block) -> list[str]:
+    """The fields that a block of a known kind must have and has not."""
+    fields = KINDS[str(block["kind"])].fields
+    return sorted(field.name for field in fields if field.required and not _given(block.get(field.name)))
 
 
 def _given(value: object) -> bool:

@@ -202,7 +202,7 @@ def _act(request: StoreRequest, page: Page, action: str) -> None:
 def _back(request: StoreRequest, page: Page) -> HttpResponse:
     query = {"lang": page.language, "look": page.look, "width": page.width, "who": page.who, "at": page.at}
     where = reverse("message_edit", args=[request.store.slug, page.template.pk])
-    anchor = f"#b-{page.at}" if page.at else ""
+    anchor = f"#at-{page.at}" if page.at else ""
     return HttpResponseRedirect(f"{where}?{urlencode({key: value for key, value in query.items() if value})}{anchor}")
 
 

@@ -108,7 +108,7 @@ def test_blocks_are_added_moved_and_deleted_by_buttons(client: Client, thanks: M
     assert kinds() == ["heading", "image", "text"]
     made = next(one["id"] for one in TemplateDraft.objects.get().content["blocks"] if one["kind"] == "image")
     answer = client.post(where(thanks), opened(client, thanks) | {"do": f"up:{made}"})
-    assert answer["Location"].endswith(f"#b-{made}")
+    assert answer["Location"].endswith(f"#at-{made}")
     assert kinds() == ["image", "heading", "text"]
     client.post(where(thanks), opened(client, thanks) | {"do": "add", "kind": "divider", "after": "-"})
     assert kinds() == ["divider", "image", "heading"]
