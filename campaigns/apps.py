@@ -6,7 +6,7 @@ class CampaignsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register with the registries below."""
-        from campaigns import consent, engine, fields, housekeeping, outbox, pages, rechecks, requests, shown
+        from campaigns import consent, engine, fields, housekeeping, outbox, overlap, pages, rechecks, requests, shown
         from campaigns.triggers import entering
         from campaigns.views import inbox, shopper
         from postpurchase import queue
@@ -14,6 +14,7 @@ class CampaignsConfig(AppConfig):
 
         fields.register()
         pages.register()
+        overlap.register()
         entering.subscribe()
         requests.subscribe()
         rechecks.add_hold(fields.hold_for_cases)

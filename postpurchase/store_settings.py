@@ -19,7 +19,7 @@ from campaigns.channels import email
 from postpurchase import colours
 from postpurchase.errors import BusinessError
 from reviews.models import ReviewSettings
-from stores import audit
+from stores import audit, hooks
 from stores.access import STORE_CONNECT, StoreRequest, store_view
 from stores.models import Store
 
@@ -187,6 +187,27 @@ class ShopSection(Section):
         return cast(Store, super().save(commit))
 
 
+class FreshnessSection(Section):
+    section, heading = "freshness", gettext_lazy("How changes arrive")
+    intro = gettext_lazy("With webhooks the shop tells of a change within seconds, and polls catch what gets lost.")
+
+    class Meta:
+        model = Store
+        fields = ("polling_only",)
+        labels = {"polling_only": gettext_lazy("Go without webhooks")}
+        help_texts = {
+            "polling_only": gettext_lazy(
+                "For shops that cannot call out, or should not. Orders are then asked for every five minutes: what happens is "
+                "seen within six minutes, and nothing is lost. Webhooks made here are taken out of the shop."
+            )
+        }
+
+    def save(self, commit: bool = True) -> Store:
+        store = cast(Store, self.instance)
+        hooks.choose(store, polling_only=self.cleaned_data["polling_only"])
+        return store
+
+
 class ConsentSection(Section):
     section, heading = "consent", gettext_lazy("Consent")
     intro = gettext_lazy("Where nothing is attested, nobody gets marketing without a consent of their own.")
@@ -251,6 +272,7 @@ SECTIONS: tuple[type[Section], ...] = (
     BrandSection,
     StoreSection,
     ShopSection,
+    FreshnessSection,
     ConsentSection,
     ReviewSection,
 )

@@ -16,7 +16,7 @@ from stores.models import Store, SyncTask
 from stores.registries import Check
 from stores.sync import tasks
 from stores.woo import diagnosis
-from stores.woo.probe import Found, Probe, Step
+from stores.woo.probe import Probe, Step
 
 KEY = "abilities"
 EVERY, AFTER_TROUBLE = timedelta(days=1), timedelta(hours=1)
@@ -64,7 +64,7 @@ def look(store: Store) -> Step | None:
         # Where a redirect leads is not believed without a person: it may be a copy of the shop.
         _keep(store, {"moved_to": probe.found.base_url})
     else:
-        _write(store, probe.found)
+        _write(store, probe)
     return bad
 
 
@@ -76,14 +76,17 @@ def _keep(store: Store, found: dict[str, Any]) -> None:
     store.capabilities = row.capabilities
 
 
-def _write(store: Store, found: Found) -> None:
+def _write(store: Store, probe: Probe) -> None:
+    found = probe.found
     with transaction.atomic():
         row = Store.objects.select_for_update().get(pk=store.pk)
         if (row.base_url, row.consumer_key) != (store.base_url, store.consumer_key):
             # Connected anew meanwhile: that looked later than this did.
             return
         known = {key: value for key, value in row.capabilities.items() if key not in _PASSING}
-        row.capabilities = known | found.capabilities | {"webhooks": found.webhooks and row.can_write}
+        # Junk around answers is seen by each look. A cache may not be: polls notice within minutes when it is still there.
+        seen = {"pollution": probe.client.pollution} if probe.client and probe.client.pollution else {}
+        row.capabilities = known | found.capabilities | seen | {"webhooks": found.webhooks and row.can_write}
         row.probed_at = clock.now()
         new = {
             "zone": found.zone,
@@ -95,13 +98,15 @@ def _write(store: Store, found: Found) -> None:
         for name, value in new.items():
             setattr(row, name, value)
         row.save(update_fields=["capabilities", "probed_at", *new])
+        if "zone" in changed:
+            registries.zone_changed(row, changed["zone"][0])
         if changed:
             audit.record(row, "store.settings_changed", actor="daily look", target=row.base_url, diff=changed)
     store.refresh_from_db()
 
 
 # Said anew by each look.
-_PASSING = frozenset({"probe_trouble", "moved_to", "index_php"})
+_PASSING = frozenset({"probe_trouble", "moved_to", "index_php", "pollution", "cached"})
 
 
 def shown(store: Store) -> list[tuple[object, bool | None]]:

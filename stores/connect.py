@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 
 from postpurchase import clock, due, queue
 from postpurchase.errors import BusinessError
-from stores import abilities, audit, events, hooks
-from stores.models import Job, Membership, Order, Store, User
+from stores import abilities, audit, events, hooks, registries
+from stores.models import Job, Membership, Order, Reconciliation, Store, User
 from stores.sync import backfill, tasks
 from stores.woo.errors import Missing, WooError
 from stores.woo.probe import Found, Probe, Step
@@ -61,7 +61,10 @@ def connect(
         _must_be_same(store, probe)
     with transaction.atomic():
         connected = store or _new(found, slug)
+        zone_before = connected.zone
         _write(connected, found, key=probe.key, secret=probe.secret, ca=trusted)
+        if store is not None and connected.zone != zone_before:
+            registries.zone_changed(connected, zone_before)
         if store is None and user:
             Membership.objects.create(store=connected, user=user, role=Membership.Role.OWNER)
         at = clock.now()
@@ -75,6 +78,9 @@ def connect(
             target=found.base_url,
             diff={"can_write": found.can_write, "warnings": [step.code for step in steps if step.code]},
         )
+        connected.reconciliations.filter(
+            status=Reconciliation.Status.ASKS, question=Reconciliation.Question.IDENTITY
+        ).update(status=Reconciliation.Status.ANSWERED, answer="connected")
         tasks.arm_polls(connected)
         hooks.arm(connected)
         abilities.arm(connected)

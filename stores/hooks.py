@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.urls import reverse
 
-from postpurchase import clock, due
+from postpurchase import clock, due, queue
 from stores import audit, selftest
 from stores.models import Delivery, Order, Store, SyncTask, WebhookEndpoint
 from stores.sync import fetch, health, poll, tasks
@@ -60,6 +60,14 @@ def arm(store: Store) -> None:
     )
 
 
+def choose(store: Store, *, polling_only: bool) -> None:
+    """Go without webhooks, or have them again; what is in the shop follows within a minute."""
+    Store.objects.filter(pk=store.pk).update(polling_only=polling_only)
+    store.polling_only = polling_only
+    arm(store)
+    queue.wake("sync")
+
+
 def endpoint_url(endpoint: WebhookEndpoint) -> str:
     """Where the shop sends the deliveries of an endpoint."""
     return settings.PUBLIC_URL + reverse("woo-hook", args=[endpoint.token])
@@ -76,6 +84,9 @@ def ensure_webhooks(task: SyncTask) -> timedelta:
     lost again and again is made ever more seldom; meanwhile the polls bring what it would have told.
     """
     store = task.store
+    if store.polling_only:
+        _withdraw(store)
+        return NEVER_MIND
     if not store.can_write or not store.capabilities.get("webhooks", True):
         return NEVER_MIND
     client = client_for(store)
@@ -100,9 +111,28 @@ def ensure_webhooks(task: SyncTask) -> timedelta:
     return EVERY
 
 
+def _withdraw(store: Store) -> None:
+    """Take ours out of the shop, because a person chose to go without. Those that it would not give up stay known."""
+    kept = WebhookEndpoint.objects.filter(store=store).exclude(state="off")
+    if not kept or not store.can_write:
+        kept.update(state="off")
+        return
+    client = client_for(store)
+    prefix, names = _prefix(), {(one.woo_id, _name(one)) for one in kept if one.woo_id}
+    for hook in _all(client):
+        if str(hook.get("delivery_url", "")).startswith(prefix) or (hook["id"], str(hook.get("name"))) in names:
+            _remove(client, hook["id"])
+    kept.update(state="off", woo_id=None)
+    audit.record(store, "webhooks.withdraw", actor="worker", target=store.base_url)
+
+
+def _prefix() -> str:
+    return settings.PUBLIC_URL + reverse("woo-hook", args=["x"]).removesuffix("x/")
+
+
 def _clear(client: Client, wanted: dict[str, WebhookEndpoint]) -> dict[str, str]:
     """Delete those of ours that do not stand as they should; why each address is not there (missing, disabled, ...)."""
-    prefix = settings.PUBLIC_URL + reverse("woo-hook", args=["x"]).removesuffix("x/")
+    prefix = _prefix()
     # By number and name, for one whose address was changed in the shop.
     mine = {(endpoint.woo_id, _name(endpoint)): url for url, endpoint in wanted.items() if endpoint.woo_id}
     why = dict.fromkeys(wanted, "missing")
@@ -132,7 +162,7 @@ def _make_lost(
             if last and now - last >= STEADY:
                 del record[endpoint.topic]
             continue
-        stood = endpoint.state not in {"new", "refused"}
+        stood = endpoint.state not in {"new", "refused", "off"}
         if stood and last and now < last + REMAKE_AFTER[min(times, len(REMAKE_AFTER)) - 1]:
             _note(endpoint, "lost", None)
             continue

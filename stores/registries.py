@@ -220,6 +220,39 @@ def figures(store: Store) -> list[Figures]:
     return [source(store) for source in _figures]
 
 
+Writers = Callable[[Store], dict[str, list[str]]]
+_writers: list[Writers] = []
+
+
+def add_writers(source: Writers) -> None:
+    """Register what an app sends by itself: {topic of `stores.overlap`: names}. One query at most."""
+    _writers.append(source)
+
+
+def writers(store: Store) -> dict[str, list[str]]:
+    """What we send by ourselves about each topic."""
+    found: dict[str, list[str]] = {}
+    for source in _writers:
+        for topic, names in source(store).items():
+            found.setdefault(topic, []).extend(names)
+    return found
+
+
+ZoneChange = Callable[[Store, str, str], None]
+_zone_changes: list[ZoneChange] = []
+
+
+def add_zone_change(hook: ZoneChange) -> None:
+    """Register what has to be planned anew when a shop's time zone changes: (store, zone before, zone now)."""
+    _zone_changes.append(hook)
+
+
+def zone_changed(store: Store, before: str) -> None:
+    """Tell every app, in the transaction in which the shop's zone was changed."""
+    for hook in _zone_changes:
+        hook(store, before, store.zone)
+
+
 Eraser = Callable[[Customer], None]
 _erasers: list[Eraser] = []
 

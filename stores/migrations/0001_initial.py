@@ -275,6 +275,8 @@ class Migration(migrations.Migration):
                 ('auth_mode', models.CharField(choices=[('basic', 'Basic'), ('query', 'Query keys'), ('oauth', 'OAuth 1.0a')], default='basic', max_length=8)),
                 ('ca_file', models.CharField(blank=True, max_length=255)),
                 ('gentle', models.BooleanField(default=False)),
+                ('polling_only', models.BooleanField(default=False)),
+                ('writers', models.JSONField(blank=True, default=dict)),
                 ('can_write', models.BooleanField(default=True)),
                 ('capabilities', models.JSONField(default=dict)),
                 ('probed_at', models.DateTimeField(blank=True, null=True)),

@@ -95,6 +95,10 @@ class Store(models.Model):
     ca_file = models.CharField(max_length=255, blank=True)
     # Read the history with one request at a time and a pause after each.
     gentle = models.BooleanField(default=False)
+    # A person's choice: no webhooks in the shop, it is asked every five minutes instead.
+    polling_only = models.BooleanField(default=False)
+    # Who writes about what, as a person chose: {"review": "theirs" or "ours"}; `stores.overlap`.
+    writers = models.JSONField(default=dict, blank=True)
     can_write = models.BooleanField(default=True)
     # What the shop was found to be able to do, by behaviour: {"woo_version", "hpos", "modified_after", ...}.
     capabilities = models.JSONField(default=dict)

@@ -90,7 +90,7 @@ ROUTES = [
         r"settings/general/(?P<name>[\w-]+)",
         _item(site.get_setting, site.update_setting),
     ),
-    Route(r"settings/email_(?P<name>\w+)/enabled", _item(site.get_mail_switch)),
+    Route(r"settings/email_(?P<name>\w+)/enabled", _item(site.get_mail_switch, site.set_mail_switch)),
     Route("system_status", _collection(site.system_status)),
     Route("data/currencies/current", _collection(site.current_currency)),
 ]

@@ -110,6 +110,16 @@ def _polled(store: Store) -> Check:
 
 
 def _hooked(store: Store, url: str) -> Check:
+    if store.polling_only:
+        return Check(
+            _("Webhooks"),
+            True,
+            _(
+                "Off, as you chose. Orders are asked for every %(n)s minutes, so a change is seen within %(most)s; products, "
+                "coupons and reviews within a quarter of an hour."
+            )
+            % {"n": _minutes(poll.ORDERS_EVERY), "most": _minutes(poll.ORDERS_EVERY) + 1},
+        )
     rows = list(WebhookEndpoint.objects.filter(store=store))
     if not store.capabilities.get("webhooks", True):
         return Check(
@@ -171,6 +181,10 @@ def _hooked(store: Store, url: str) -> Check:
     if refused:
         sentence += " " + _("%(n)s deliveries with a wrong signature were refused.") % {"n": refused}
     return Check(_("Webhooks"), True, sentence)
+
+
+def _minutes(span: timedelta) -> int:
+    return int(span.total_seconds() // 60)
 
 
 def _loops(store: Store) -> Iterator[Check]:

@@ -47,7 +47,13 @@ def of(store: Store) -> dict[str, Any]:
 
 
 def _hooks(store: Store) -> str:
-    """`off` when the shop cannot or does not call us, `late` when nothing came for a day though polls did, or `healthy`."""
+    """How the shop tells us of changes.
+
+    `polling_only` when a person chose that, `off` when the shop cannot or does not call us, `late` when nothing came for
+    a day though polls did, or `healthy`.
+    """
+    if store.polling_only:
+        return "polling_only"
     states = set(store.webhooks.values_list("state", flat=True))
     if not states or not store.capabilities.get("webhooks", True) or "active" not in states:
         return "off"

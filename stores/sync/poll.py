@@ -59,6 +59,8 @@ REVIEWS: tuple[str, dict[str, Any]] = ("products/reviews", {"status": "all", "or
 
 def _run(task: SyncTask, work: Callable[[Walk, SyncTask], timedelta]) -> timedelta:
     walk = begin(task.store, task.entity)
+    # Of this run alone: what stood around answers long ago may be repaired.
+    walk.client.pollution = ""
     walk.by_ones = bool(task.params.get("stuck"))
     try:
         again_in = work(walk, task)

@@ -58,6 +58,15 @@ def question(request: StoreRequest, pk: int) -> HttpResponse:
             messages.error(request, refused.message)
         else:
             audit.record(request.store, f"reconcile.{choice}", actor=request.user, target=str(run), request=request)
+            if choice == "other":
+                messages.success(
+                    request,
+                    _(
+                        "Nothing more is read from that address; what is here stays as it is. Say where your shop is now, and it "
+                        "goes on from there."
+                    ),
+                )
+                return redirect("connect", store=request.store.slug)
             messages.success(request, _("Thank you; it goes on with that."))
         return redirect("reconciliation", store=request.store.slug, pk=pk)
     context = {

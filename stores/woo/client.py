@@ -262,5 +262,6 @@ def client_for(store: Store) -> Client:
         )
         found.store_id = store.pk
         _clients[store.pk] = (marks, found)
-    found.cached = found.cached or bool(store.capabilities.get("cached"))
+    # Forgotten with the shop's record: the daily look believes a cache gone, and the next stale answer says otherwise.
+    found.cached = bool(store.capabilities.get("cached"))
     return found

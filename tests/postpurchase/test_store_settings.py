@@ -109,7 +109,7 @@ def test_each_part_is_sent_under_its_own_name(client, store):
     client.force_login(make_user(store))
     text = client.get(f"/app/{store.slug}/settings/").content.decode()
     names = re.findall(r'name="section" value="([a-z]+)"', text)
-    assert names == ["test", "sending", "brand", "store", "shop", "consent", "reviews"]
+    assert names == ["test", "sending", "brand", "store", "shop", "freshness", "consent", "reviews"]
 
 
 def test_only_those_who_may_connect_the_store_may_set_it(client, store):

@@ -84,7 +84,7 @@ def test_the_result_page_shows_the_table_and_what_the_store_can_do() -> None:
         browser.force_login(make_user(store))
         for page in ("connect/result/", "connect/"):
             text = browser.get(f"/app/{store.slug}/{page}").content.decode()
-            assert "Who else writes to your customers" in text
+            assert "Who tells the customer about…" in text
             assert "WooCommerce Shipment Tracking" in text
             assert "Sends it now" in text
             assert "Lists all refunds at once" in text
@@ -96,3 +96,81 @@ def test_the_result_page_shows_the_table_and_what_the_store_can_do() -> None:
         sandbox.fault("status", path="/wp-json", times=0, status=403)
         answer = browser.post(f"/app/{store.slug}/connect/", {"way": "look"}, follow=True)
         assert "What was known is kept." in answer.content.decode()
+
+
+def signed_in(store: Store) -> Browser:
+    client = Browser()
+    client.force_login(make_user(store))
+    return client
+
+
+def test_a_choice_for_each_row_is_kept_and_suggested_before() -> None:
+    store = make_store(
+        capabilities={"others": {"mails": {"customer_processing_order": True}, "features": [], "plugins": []}}
+    )
+    client, address = signed_in(store), f"/app/{store.slug}/settings/overlap/"
+    assert {line.topic: line.suggested for line in overlap.table(store)} == {
+        "received": "theirs",
+        "shipped": "theirs",
+        "delivered": "ours",
+        "review": "ours",
+        "cart": "ours",
+        "points": "ours",
+        "back": "ours",
+    }
+    assert client.get(address).content.decode().count(">Suggested<") == 7
+    assert client.post(address, {"received": "theirs", "review": "ours"})["Location"] == address
+    store.refresh_from_db()
+    assert store.writers == {"received": "theirs", "review": "ours"}
+    assert store.audit_events.get(action="overlap.choose").diff == {"received": ["", "theirs"], "review": ["", "ours"]}
+    assert client.get(address).content.decode().count(">Suggested<") == 5
+    client.post(address, {"received": "theirs", "review": "maybe"})
+    store.refresh_from_db()
+    assert store.writers == {"received": "theirs", "review": "ours"}
+    client.post(address, {"received": "theirs", "review": "ours"})
+    assert store.audit_events.filter(action="overlap.choose").count() == 1
+
+
+def test_what_is_left_to_the_shop_has_its_reason() -> None:
+    store = make_store(writers={"received": "theirs", "review": "theirs", "shipped": "ours"})
+    store.capabilities = {"others": {"mails": {}, "features": [], "plugins": ["Customer Reviews for WooCommerce"]}}
+    assert overlap.left_to(store, "received") == "WooCommerce sends this one"
+    assert overlap.left_to(store, "review") == "Customer Reviews for WooCommerce sends this one"
+    assert overlap.left_to(store, "shipped") == ""
+    assert overlap.left_to(store, "points") == ""
+
+
+def test_theirs_is_switched_off_after_a_confirm_and_looked_at_again() -> None:
+    with running(orders=1) as sandbox:
+        store = join(sandbox)
+        client, address = signed_in(store), f"/app/{store.slug}/settings/overlap/"
+        client.post(address, {"received": "ours"})
+        page = client.get(address).content.decode()
+        assert "Theirs still goes out." in page
+        page = client.post(address, {"off": "received"}).content.decode()
+        assert "customer_processing_order" in page
+        assert "No flow of ours writes about this yet" in page
+        assert sandbox.store.storage.option("mails") is None
+        client.post(address, {"off": "received", "confirmed": "1"})
+        assert sandbox.store.storage.option("mails") == {
+            "customer_processing_order": "no",
+            "customer_on_hold_order": "no",
+        }
+        store.refresh_from_db()
+        assert said(store)["received"] == "no"
+        assert "Theirs still goes out." not in client.get(address).content.decode()
+        assert store.audit_events.get(action="overlap.off").target == "received"
+
+
+def test_a_shop_that_does_not_let_us_names_the_place_in_wordpress() -> None:
+    with running(orders=1) as sandbox:
+        store = join(sandbox)
+        client, address = signed_in(store), f"/app/{store.slug}/settings/overlap/"
+        sandbox.fault(
+            "status", method="PUT", path="settings/email_customer_processing_order/enabled", times=0, status=403
+        )
+        page = client.post(address, {"off": "received", "confirmed": "1"}, follow=True).content.decode()
+        assert "Switch it off there: WooCommerce &gt; Settings &gt; Emails &gt; Processing order." in page
+        store.refresh_from_db()
+        assert said(store)["received"] == "yes"
+        assert not store.audit_events.filter(action="overlap.off").exists()

@@ -108,6 +108,18 @@ _MAILS = {
 }
 
 
+def set_mail_switch(store: Store, request: Request, name: str) -> Response:
+    """Switch a mail on or off, as its page in WooCommerce does."""
+    require(request, "edit")
+    given = request.json()
+    if "value" in given and name in {**_MAILS, **(store.storage.option("mails") or {})}:
+        value = str(given["value"])
+        if value not in {"yes", "no"}:
+            raise RestError("rest_setting_value_invalid", "An invalid setting value was passed.", 400)
+        store.storage.option("mails", {**(store.storage.option("mails") or {}), name: value})
+    return get_mail_switch(store, request, name)
+
+
 def get_mail_switch(store: Store, request: Request, name: str) -> Response:
     """settings/email_<mail>/enabled; the option "mails" of the storage changes it."""
     require(request, "view")
