@@ -56,9 +56,9 @@ class Start(forms.Form):
     also = forms.MultipleChoiceField(
         choices=plain_choices,
         required=False,
-        widget=forms.SelectMultiple(attrs={"size": 5}),
+        widget=forms.CheckboxSelectMultiple,
         label=gettext_lazy("Or when"),
-        help_text=gettext_lazy("Only for beginnings without settings of their own."),
+        help_text=gettext_lazy("Several of these may start one flow; then none has settings of its own."),
     )
     reentry = forms.ChoiceField(
         choices=lambda: [(name, capfirst(str(said))) for name, said in reentry.RULES.items()],

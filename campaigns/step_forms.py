@@ -82,6 +82,8 @@ class ParamsForm(forms.Form):
     """The form of one step or trigger. `params()` is what the flow file keeps: only what is not the usual."""
 
     defaults: Mapping[str, Any]
+    # No field is marked optional: what must be there is told by the step's faults, on its card.
+    half_done_is_fine = True
 
     def params(self) -> dict[str, Any]:
         kept = {}

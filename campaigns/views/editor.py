@@ -57,7 +57,6 @@ def page(request: StoreRequest, flow: Flow, *, panel: str = "", status: int = 20
         "may_edit": FLOWS_EDIT in request.permissions,
         "differs": drafts.differs(flow),
         "moved": moved,
-        "went": went,
         "said": _moved(data, moved, went) if moved in {card.uid for card in every} and went in _WENT else "",
         "at_faults": "faults" in request.GET,
     }
@@ -115,7 +114,7 @@ def step(request: StoreRequest, flow: str, uid: str) -> HttpResponse:
             found, status = load(request, flow), 409
         else:
             messages.success(request, _("Step %(number)s is saved in the draft.") % {"number": spot.number})
-            return HttpResponseRedirect(edit_url(request, found, f"?moved={uid}#step-{uid}"))
+            return HttpResponseRedirect(edit_url(request, found, f"#open-{uid}"))
     elif posted:
         status = 422
     return page(
@@ -193,7 +192,7 @@ def add(request: StoreRequest, flow: str) -> HttpResponse:
         choice=sorted(choice, key=lambda each: each[1]),
         lane=lane,
         after=after,
-        said=said,
+        place_said=said,
     )
 
 
@@ -236,7 +235,13 @@ def step_do(request: StoreRequest, flow: str, uid: str, action: str) -> HttpResp
         messages.success(request, said)
         return HttpResponseRedirect(edit_url(request, found))
     messages.success(request, _moved(drafts.of(found), uid, action))
-    return HttpResponseRedirect(edit_url(request, found, f"?moved={uid}&went={action}#step-{uid}"))
+    # The fragment names a control, so that the browser puts the focus there, without a script too.
+    there = editing.find(drafts.of(found), uid)
+    edge = {"up": there.is_first, "down": there.is_last}.get(action, True)
+    other = {"up": "down", "down": "up"}.get(action, "open")
+    return HttpResponseRedirect(
+        edit_url(request, found, f"?moved={uid}&went={action}#{other if edge else action}-{uid}")
+    )
 
 
 _WENT = {

@@ -112,10 +112,10 @@ def test_the_second_of_two_tabs_is_told_and_its_input_stays(client, flow):
 
 def test_moving_a_step_says_where_it_is_now(client, flow):
     answer = post(client, flow, "flow_step_do", uid="a", action="up")
-    assert answer["Location"].endswith("?moved=a&went=up#step-a")
+    assert answer["Location"].endswith("?moved=a&went=up#down-a")
     html = client.get(answer["Location"]).content.decode()
     assert "Step 1 of 5, Send “R01.thank_you” by email, in the customer’s language, moved up." in html
-    assert re.search(r'id="down-a"[^>]*data-focus aria-describedby="said"', html)
+    assert re.search(r'id="down-a"[^>]*aria-describedby="said"', html)
     post(client, flow, "flow_step_do", {"place": "check:then|big"}, uid="a", action="move")
     assert [step["uid"] for step in steps(flow)[1]["then"]] == ["big", "a"]
 
