@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 # Checks and tests need no settings of their own.
 DEVELOPMENT := DEBUG=true
 
-.PHONY: run test soak lint messages bench lock clean
+.PHONY: run test soak lint messages bench bench-long lock clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/runtime.stamp var/env ## everything on this machine: web, worker, sandbox store, demo data
@@ -32,6 +32,9 @@ lint: $(VENV)/dev.stamp ## style, types, import line, templates, style sheets, m
 
 bench: $(VENV)/dev.stamp ## speed and memory, each against its floor
 	@$(DEVELOPMENT) $(PY) -m bench $(BENCH)
+
+bench-long: $(VENV)/dev.stamp ## the backfill of 700,000 orders on PostgreSQL: half an hour or more
+	@$(DEVELOPMENT) $(PY) -m bench long
 
 lock: ## compile the requirement files anew (needs uv)
 	uv pip compile --universal --generate-hashes --no-strip-extras --python-version 3.11 --custom-compile-command "make lock" requirements.in -o requirements.txt

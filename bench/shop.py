@@ -1,12 +1,13 @@
 """The sandbox store in a process of its own, with its pages kept ready once they have been asked for.
 
 Commands come as lines: `seconds` answers how long it has worked since the last time it was asked, `pages` what was asked
-for in that time; both begin anew.
+for in that time; both begin anew. Arguments: scale, seconds that each order of an answer takes, bytes of pages kept ready.
 """
 
 import json
 import subprocess
 import sys
+import time
 from types import TracebackType
 from typing import Any
 
@@ -16,9 +17,12 @@ CACHE = 2_000_000_000
 class Shop:
     """A running store: `url`, `key`, `secret`; a context manager."""
 
-    def __init__(self, scale: int) -> None:
+    def __init__(self, scale: int, *, seconds_an_order: float = 0.0, ready: bool = True) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.shop", str(scale)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "bench.shop", str(scale), str(seconds_an_order), str(CACHE if ready else 0)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         told = self._line()
         self.url, self.key, self.secret, self.orders = told["url"], told["key"], told["secret"], told["orders"]
@@ -45,14 +49,30 @@ class Shop:
         return json.loads(self._process.stdout.readline())
 
 
+def _slow(app: Any, seconds: float) -> None:
+    """Have each answer wait for the orders in it; several answers wait at the same time, as a shop's processes do."""
+    quick = app.respond
+
+    def respond(environ: dict[str, Any]) -> Any:
+        answer = quick(environ)
+        time.sleep(seconds * answer.body.count(b'"order_key":'))
+        return answer
+
+    app.respond = respond
+
+
 def main() -> None:
     from stores.sandbox.server import Sandbox
 
-    sandbox = Sandbox(seed=1, scale=int(sys.argv[1]), history="original", page_cache_bytes=CACHE, control=False)
+    sandbox = Sandbox(
+        seed=1, scale=int(sys.argv[1]), history="original", page_cache_bytes=int(sys.argv[3]), control=False
+    )
     # Where nobody looks at more than the last requests, the log is short; here a whole reading is looked at.
     from collections import deque
 
     sandbox.app.log = deque()
+    if seconds := float(sys.argv[2]):
+        _slow(sandbox.app, seconds)
     with sandbox:
         told = {
             "url": sandbox.url,

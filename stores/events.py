@@ -164,7 +164,7 @@ def record_many(store: Store, facts: Sequence[Fact]) -> int:
     if not by_key:
         return 0
     with transaction.atomic():
-        known = set(Event.objects.filter(store=store, key__in=by_key).values_list("key", flat=True))
+        known = {key for (key,) in rows.find(Event, ("key",), "key", by_key, store=store)}
         fresh = {key: fact for key, fact in by_key.items() if key not in known}
         if not fresh:
             return 0
@@ -191,7 +191,7 @@ def record_many(store: Store, facts: Sequence[Fact]) -> int:
         )
         wanted = {key: fact for key, fact in fresh.items() if _listeners(fact.name, historic=fact.historic)}
         if wanted:
-            ids = dict(Event.objects.filter(store=store, key__in=wanted).values_list("key", "pk"))
+            ids = dict(rows.find(Event, ("key", "id"), "key", wanted, store=store))
             rows.upsert(
                 EventDelivery,
                 _DELIVERY,

@@ -50,6 +50,41 @@ print(json.dumps([found.name, written["stores_order"], written["stores_customer"
 """
 
 
+SLOW_SHOP = """
+import json
+from bench import slow_shop, stage
+
+with stage.database("sqlite"):
+    from tests.stores.shop import running
+
+    with running(orders=50) as sandbox:
+        class Shop:
+            url, key, secret, orders = sandbox.url, sandbox.key, sandbox.secret, 50
+
+            def ask(self, command):
+                asked = [(one["path"], one["query"]) for one in sandbox.requests]
+                sandbox.app.log.clear()
+                return asked
+
+        found = slow_shop.run("sqlite", rounds=1, shop=Shop())
+print(json.dumps(found.name))
+"""
+
+
+def test_a_bare_loop_fetches_as_many_orders_as_a_backfill_of_a_slow_shop() -> None:
+    done = subprocess.run([sys.executable, "-c", SLOW_SHOP], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == "backfill of 50 orders from a slow shop, sqlite"
+
+
+def test_the_rate_of_a_long_run_is_that_of_its_part() -> None:
+    from bench.long import rate
+
+    points = [(n * 10, float(n if n < 90 else 90 + (n - 90) * 2)) for n in range(101)]
+    assert rate(points, 0.0, 0.1) == 10
+    assert rate(points, 0.9, 1.0) == 5
+
+
 def test_a_backfill_and_its_floor_write_the_same_rows() -> None:
     done = subprocess.run([sys.executable, "-c", BACKFILL], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

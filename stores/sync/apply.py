@@ -153,9 +153,9 @@ def storable_object(body: Any) -> dict[str, Any]:
 
 def solved(store: Store, entity: str, ids: Iterable[int]) -> None:
     """These objects could be read, or are not in the shop any more: nothing of them is put aside."""
-    Quarantined.objects.filter(store=store, entity=entity, woo_id__in=list(ids), solved_at__isnull=True).update(
-        solved_at=clock.now()
-    )
+    held = Quarantined.objects.filter(store=store, entity=entity, solved_at__isnull=True)
+    if held.exists():
+        held.filter(woo_id__in=list(ids)).update(solved_at=clock.now())
 
 
 def mark_missing(store: Store, entity: str, woo_id: int, *, historic: bool = False) -> bool:

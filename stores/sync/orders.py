@@ -75,6 +75,26 @@ _LINE_COLUMNS = (
     "refunded_total",
     "image_url",
 )
+# As the fields of Known.
+_KNOWN = (
+    "id",
+    "woo_id",
+    "status",
+    "total",
+    "refunded",
+    "paid_gmt",
+    "customer_id",
+    "delivered_at",
+    "delivered_estimated",
+    "counted",
+    "historic",
+    "ref",
+    "modified_gmt",
+    "content_hash",
+    "fetched_at",
+    "deleted_at",
+    "created_gmt",
+)
 _SCRUBBED = '{"erased": true}'
 
 
@@ -122,10 +142,11 @@ def apply_orders(store: Store, page: Sequence[Read], *, fetched_at: datetime, hi
         [(one.order, languages[one.order.woo_id]) for one in news.values() if one.order.status not in DRAFTS],
         historic=historic,
     )
-    _write(store, news.values(), known, found, languages, fetched_at, historic)
+    seen = parcels.look(store, [(one.order, known.get(woo_id)) for woo_id, one in news.items()], now=fetched_at)
+    _write(store, news.values(), known, found, languages, seen, fetched_at, historic)
     ids = {woo_id: row.pk for woo_id, row in known.items()}
     if missing := [woo_id for woo_id in news if woo_id not in ids]:
-        ids |= dict(Order.objects.filter(store=store, woo_id__in=missing).values_list("woo_id", "pk"))
+        ids |= dict(rows.find(Order, ("woo_id", "id"), "woo_id", missing, store=store))
     taken = [
         Taken(one.order, ids[woo_id], found.by_order.get(woo_id), known.get(woo_id)) for woo_id, one in news.items()
     ]
@@ -142,7 +163,7 @@ def apply_orders(store: Store, page: Sequence[Read], *, fetched_at: datetime, hi
             historic=historic,
         )
     facts += refunds.from_orders(store, taken, fetched_at=fetched_at, historic=historic)
-    facts += parcels.from_orders(store, taken, now=fetched_at, historic=historic)
+    facts += parcels.from_orders(store, taken, seen, now=fetched_at, historic=historic)
     facts += coupon_uses.from_orders(store, taken, had=_write_coupon_lines(taken), historic=historic)
     people.refresh(
         store,
@@ -156,28 +177,7 @@ def apply_orders(store: Store, page: Sequence[Read], *, fetched_at: datetime, hi
 
 
 def _known(store: Store, ids: Sequence[int]) -> dict[int, Known]:
-    return {
-        row[1]: Known(*row)
-        for row in Order.objects.filter(store=store, woo_id__in=ids).values_list(
-            "pk",
-            "woo_id",
-            "status",
-            "total",
-            "refunded",
-            "paid_gmt",
-            "customer_id",
-            "delivered_at",
-            "delivered_estimated",
-            "counted",
-            "historic",
-            "ref",
-            "modified_gmt",
-            "content_hash",
-            "fetched_at",
-            "deleted_at",
-            "created_gmt",
-        )
-    }
+    return {row[1]: Known(*row) for row in rows.find(Order, _KNOWN, "woo_id", ids, store=store)}
 
 
 def _must_be_ours(store: Store, news: dict[int, Read], known: dict[int, Known]) -> None:
@@ -216,6 +216,7 @@ def _write(
     known: dict[int, Known],
     found: people.People,
     languages: dict[int, str],
+    seen: dict[int, parcels.Look],
     fetched_at: datetime,
     historic: bool,
 ) -> None:
@@ -223,6 +224,7 @@ def _write(
     for one in news:
         order = one.order
         before = known.get(order.woo_id)
+        arrived = seen[order.woo_id].arrival if order.woo_id in seen else None
         erased = order.woo_id in found.erased
         mark = order.meta.get(MARK)
         past = historic or store.live_from is None or order.created < store.live_from
@@ -251,8 +253,8 @@ def _write(
                 order.created,
                 order.paid,
                 order.completed,
-                before.delivered_at if before else None,
-                before.delivered_estimated if before else False,
+                arrived.at if arrived else before.delivered_at if before else None,
+                arrived.estimated if arrived else before.delivered_estimated if before else False,
                 is_counted(order),
                 before.historic if before else past,
                 order.renewal,
@@ -272,14 +274,12 @@ def _write_lines(store: Store, taken: Sequence[Taken]) -> set[int]:
     """Write the product lines; which of the orders that were known have other lines or another total than before."""
     old: dict[int, dict[int, tuple[object, ...]]] = {}
     if again := [one.pk for one in taken if one.known]:
-        for order_id, woo_id, quantity, total in OrderLine.objects.filter(order_id__in=again).values_list(
-            "order_id", "woo_id", "quantity", "total"
-        ):
+        columns = ("order_id", "woo_id", "quantity", "total")
+        for order_id, woo_id, quantity, total in rows.find(OrderLine, columns, "order_id", again):
             old.setdefault(order_id, {})[woo_id] = (quantity, total)
     wanted = {line.product_id for one in taken for line in one.order.lines if line.product_id}
     products = {
-        row[0]: row[1:]
-        for row in Product.objects.filter(store=store, woo_id__in=wanted).values_list("woo_id", "pk", "image_url")
+        row[0]: row[1:] for row in rows.find(Product, ("woo_id", "id", "image_url"), "woo_id", wanted, store=store)
     }
     nothing = (None, "")
     rows.upsert(

@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from stores import events, shipments
 from stores.events import Fact
-from stores.models import Order, Shipment, Store
-from stores.shipments import OFF, Parcel, Source, State, Transit
+from stores.models import Shipment, Store
+from stores.shipments import OFF, Arrival, Parcel, Source, State, Transit
 from stores.sync import rows
+from stores.sync.facts import Known
 from stores.sync.people import live
+from stores.woo.payloads import OrderPayload
 
 if TYPE_CHECKING:
     from stores.sync.orders import Taken
@@ -36,38 +39,64 @@ _COLUMNS = (
 _BETTER = frozenset({Source.MERCHANT, Source.TRACKING_API})
 
 
-def from_orders(store: Store, taken: Sequence["Taken"], *, now: datetime, historic: bool) -> list[Fact]:
-    """Write the parcels of these orders and the orders' deliveries; the facts of it."""
-    told = {one.pk: shipments.shipments_from(one.order) for one in taken}
-    old = _old([one.pk for one in taken if one.known])
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The parcels of one order as they are to be written, those known before by number, and the order's arrival, if new."""
+
+    merged: list[Shipment]
+    before: Mapping[int, Shipment]
+    surplus: list[int]
+    arrival: Arrival | None
+
+
+def look(store: Store, news: Sequence[tuple[OrderPayload, Known | None]], *, now: datetime) -> dict[int, Look]:
+    """What the bodies tell of parcels and deliveries, by the order's id in the shop. Reads, and writes nothing.
+
+    An order that is off is left out: its parcels stay as they are.
+    """
+    told = {order.woo_id: shipments.shipments_from(order) for order, _ in news}
+    old = _old([known.pk for _, known in news if known])
     transit = shipments.transit_times(store) if any(told.values()) else {}
-    facts: list[Fact] = []
-    written: list[tuple[object, ...]] = []
-    deliveries: list[tuple[datetime, bool, int]] = []
-    for one in taken:
-        before = old.get(one.pk, {})
-        if one.order.status in OFF:
-            if any(row.expected_at for row in before.values()):
-                Shipment.objects.filter(order_id=one.pk).update(expected_at=None)
+    found: dict[int, Look] = {}
+    for order, known in news:
+        if order.status in OFF:
             continue
-        settled = one.known is not None and one.known.delivered_at is not None
-        window = shipments.promised_window(store, one.order, transit)
+        before = old.get(known.pk, {}) if known else {}
+        settled = known is not None and known.delivered_at is not None
+        window = shipments.promised_window(store, order, transit)
         merged = [
-            _merged(store, one, parcel, before.get(parcel.parcel), transit, window, settled=settled)
-            for parcel in told[one.pk]
+            _merged(store, order, parcel, before.get(parcel.parcel), transit, window, settled=settled)
+            for parcel in told[order.woo_id]
         ]
         shown = {row.parcel for row in merged}
-        if surplus := [n for n, row in before.items() if n not in shown and row.source not in _BETTER]:
-            Shipment.objects.filter(order_id=one.pk, parcel__in=surplus).delete()
+        surplus = [n for n, row in before.items() if n not in shown and row.source not in _BETTER]
         merged += [row for n, row in before.items() if n not in shown and row.source in _BETTER]
-        found = _arrival(one, merged, now)
-        facts += _facts(store, one, merged, before, historic)
-        if found is not None and not (settled and (found.estimated or not _was_estimate(one))):
-            deliveries.append((found.at, found.estimated, one.pk))
-            facts.append(shipments.delivered_fact(store, one.pk, one.customer_id, found, historic=historic))
-        written += [_row(row, now) for row in merged]
+        arrived = _arrival(order, merged, now)
+        if settled and arrived and known and (arrived.estimated or not known.delivered_estimated):
+            arrived = None
+        found[order.woo_id] = Look(merged, before, surplus, arrived)
+    return found
+
+
+def from_orders(
+    store: Store, taken: Sequence["Taken"], seen: Mapping[int, Look], *, now: datetime, historic: bool
+) -> list[Fact]:
+    """Write the parcels of these orders, which are written with their arrivals; the facts of it."""
+    facts: list[Fact] = []
+    written: list[tuple[object, ...]] = []
+    for one in taken:
+        here = seen.get(one.order.woo_id)
+        if here is None:
+            if one.known:
+                Shipment.objects.filter(order_id=one.pk, expected_at__isnull=False).update(expected_at=None)
+            continue
+        if here.surplus:
+            Shipment.objects.filter(order_id=one.pk, parcel__in=here.surplus).delete()
+        facts += _facts(store, one, here, historic)
+        if here.arrival:
+            facts.append(shipments.delivered_fact(store, one.pk, one.customer_id, here.arrival, historic=historic))
+        written += [_row(row, one.pk, now) for row in here.merged]
     rows.upsert(Shipment, _COLUMNS, written, key=("order_id", "parcel"), keep=("created_at", "store_id"))
-    rows.update(Order, ("delivered_at", "delivered_estimated"), deliveries)
     return facts
 
 
@@ -79,15 +108,11 @@ def _old(orders: list[int]) -> dict[int, dict[int, Shipment]]:
     return found
 
 
-def _was_estimate(one: "Taken") -> bool:
-    return one.known is not None and one.known.delivered_estimated
-
-
-def _arrival(one: "Taken", merged: list[Shipment], now: datetime) -> shipments.Arrival | None:
+def _arrival(order: OrderPayload, merged: list[Shipment], now: datetime) -> Arrival | None:
     if not merged:
         # Nothing to ship (a course, a licence): it is there when it is completed.
-        digital = not one.order.needs_processing and not one.order.shipping_lines
-        return shipments.Arrival(one.order.completed, estimated=False) if digital and one.order.completed else None
+        digital = not order.needs_processing and not order.shipping_lines
+        return Arrival(order.completed, estimated=False) if digital and order.completed else None
     found = shipments.arrival([(row.state, row.delivered_at, row.expected_at) for row in merged], now)
     if found is not None:
         for row in merged:
@@ -97,7 +122,7 @@ def _arrival(one: "Taken", merged: list[Shipment], now: datetime) -> shipments.A
 
 def _merged(
     store: Store,
-    one: "Taken",
+    order: OrderPayload,
     parcel: Parcel,
     before: Shipment | None,
     transit: Mapping[str, Transit],
@@ -107,7 +132,6 @@ def _merged(
 ) -> Shipment:
     row = Shipment(
         store_id=store.pk,
-        order_id=one.pk,
         parcel=parcel.parcel,
         items=[{"line": line, "quantity": quantity} for line, quantity in parcel.items],
         carrier=parcel.carrier,
@@ -118,7 +142,7 @@ def _merged(
         promised_to=window[1] if window else None,
         shipped_at=parcel.shipped_at,
         delivered_at=parcel.delivered_at,
-        expected_at=None if settled else shipments.expected_at(store, one.order, parcel, transit),
+        expected_at=None if settled else shipments.expected_at(store, order, parcel, transit),
         source=parcel.source,
     )
     if before is None:
@@ -136,12 +160,10 @@ def _merged(
     return row
 
 
-def _facts(
-    store: Store, one: "Taken", merged: list[Shipment], before: Mapping[int, Shipment], historic: bool
-) -> list[Fact]:
+def _facts(store: Store, one: "Taken", here: Look, historic: bool) -> list[Fact]:
     facts: list[Fact] = []
-    for row in merged:
-        old = before.get(row.parcel)
+    for row in here.merged:
+        old = here.before.get(row.parcel)
         if row.state == State.PENDING:
             continue
         was_out = old is not None and old.state != State.PENDING
@@ -162,12 +184,12 @@ def _fact(
     return Fact(name, one.pk, at, fact, one.pk, one.customer_id, not live(store, at, historic=historic), payload)
 
 
-def _row(row: Shipment, now: datetime) -> tuple[object, ...]:
+def _row(row: Shipment, order_id: int, now: datetime) -> tuple[object, ...]:
     return (
         row.store_id,
-        row.order_id,
+        order_id,
         row.parcel,
-        json.dumps(row.items),
+        json.dumps(row.items) if row.items else "[]",
         row.carrier,
         row.number,
         row.url,

@@ -39,6 +39,7 @@ _NEW = (
     "raw",
 )
 _DETAILS = ("first_name", "last_name", "phone", "country", "region", "city", "language")
+_FOUND = ("id", "email_key", "woo_id", "erased_at", "last_order_at", *_DETAILS)
 _CENTS = Decimal("0.0001")
 
 
@@ -62,13 +63,11 @@ def customers_of(store: Store, orders: Sequence[tuple[OrderPayload, str]], *, hi
     keys = {order.email_key for order, _ in orders if order.email_key}
     accounts = {order.customer_id for order, _ in orders if order.customer_id}
     tombs = {tomb: key for key in keys for tomb in erased_keys(key)}
-    known = list(
-        Customer.objects.filter(store=store)
-        .filter(Q(email_key__in=[*keys, *tombs]) | Q(woo_id__in=accounts))
-        .values_list("pk", "email_key", "woo_id", "erased_at", "last_order_at", *_DETAILS)
-    )
+    by_pk = {row[0]: row for row in rows.find(Customer, _FOUND, "email_key", [*keys, *tombs], store=store)}
+    by_pk |= {row[0]: row for row in rows.find(Customer, _FOUND, "woo_id", accounts, store=store)}
+    known = list(by_pk.values())
     forgotten = [order.woo_id for order, _ in orders if order.forgotten]
-    whose = dict(Order.objects.filter(store=store, woo_id__in=forgotten).values_list("woo_id", "customer_id"))
+    whose = dict(rows.find(Order, ("woo_id", "customer_id"), "woo_id", forgotten, store=store))
     by_key = {row[1]: row for row in known}
     by_account = {row[2]: row for row in known if row[2]}
     erased = {tombs[row[1]]: row for row in known if row[1] in tombs}
@@ -99,7 +98,7 @@ def customers_of(store: Store, orders: Sequence[tuple[OrderPayload, str]], *, hi
                 fresh[order.email_key] = (order, language)
         else:
             found.by_order[order.woo_id] = None
-    _freshen(newest, {row[0]: row for row in known})
+    _freshen(newest, by_pk)
     if fresh:
         _insert(
             store,
@@ -108,7 +107,7 @@ def customers_of(store: Store, orders: Sequence[tuple[OrderPayload, str]], *, hi
                 for order, language in fresh.values()
             ],
         )
-        made = dict(Customer.objects.filter(store=store, email_key__in=fresh).values_list("email_key", "pk"))
+        made = dict(rows.find(Customer, ("email_key", "id"), "email_key", fresh, store=store))
         for order_id, key in wanted.items():
             found.by_order[order_id] = made[key]
         found.facts = [_created(store, made[key], order.created, historic) for key, (order, _) in fresh.items()]
@@ -167,7 +166,9 @@ def refresh(store: Store, customers: Iterable[int]) -> None:
     net = Greatest(F("total") - F("refunded") - F("tax") - F("shipping"), zero, output_field=DecimalField())
     sums = {
         pk: (count, first, last, spent)
-        for pk, count, first, last, spent in Order.objects.filter(store=store, customer_id__in=ids, counted=True)
+        for pk, count, first, last, spent in Order.objects.filter(
+            store=store, customer_id__in=rows.among(ids), counted=True
+        )
         .order_by()
         .values_list("customer_id")
         .annotate(
@@ -234,7 +235,7 @@ def apply_accounts(store: Store, read: Sequence[tuple[CustomerPayload, str]], *,
                 for key, (account, body) in fresh.items()
             ],
         )
-        made = dict(Customer.objects.filter(store=store, email_key__in=fresh).values_list("email_key", "pk"))
+        made = dict(rows.find(Customer, ("email_key", "id"), "email_key", fresh, store=store))
         facts += [
             _created(store, made[key], account.created or clock.now(), historic) for key, (account, _) in fresh.items()
         ]

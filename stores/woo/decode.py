@@ -13,6 +13,8 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+import orjson
+
 from postpurchase import clock
 from postpurchase.http import Answer
 from stores.woo.errors import (
@@ -41,6 +43,11 @@ def parse(body: bytes) -> tuple[Any, str]:
     Junk is only stepped over before the first thing that looks like JSON, so that a cut answer is never taken for one
     of the objects inside it.
     """
+    try:
+        return orjson.loads(body), ""
+    except orjson.JSONDecodeError:
+        # It is strict, and shops are not: a byte order mark, half a character, NaN.
+        pass
     try:
         return json.loads(body), "byte order mark" if body.startswith(codecs.BOM_UTF8) else ""
     except ValueError:

@@ -244,10 +244,10 @@ def test_what_is_stored_has_no_links_no_nul_and_no_lone_surrogate():
     assert (
         storable({"b": "x\x00y\ud83c", "a": {"k\x00": ["\ude00z"]}, "_links": {}}) == '{"a": {"k": ["z"]}, "b": "xy"}'
     )
-    assert storable({"a": "🎁"}) == '{"a": "\\ud83c\\udf81"}'
+    assert storable({"a": "🎁"}) == '{"a":"🎁"}'
 
 
 def test_an_enormous_value_is_cut_in_what_is_stored():
     written = storable(order(meta={"huge": "x" * 10_000_000}))
     assert len(written) < 30_000
-    assert "\\u2026 [cut]" in written
+    assert "… [cut]" in written

@@ -6,7 +6,10 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
+
+import orjson
 
 from postpurchase import money as amounts
 
@@ -90,10 +93,18 @@ def linked_id(raw: object) -> int:
 def money(raw: object, field: str) -> Decimal:
     """An amount with at most four decimals; Unreadable for what is no amount, which is never taken as zero."""
     try:
-        amount = amounts.parse(raw)
+        # A history is full of the same few amounts, most of all of "0.00".
+        return _amount(raw) if type(raw) is str else _parsed(raw)
     except ValueError as error:
         raise Unreadable(f"{field} is no amount of money ({str(raw)[:40]!r}).") from error
+
+
+def _parsed(raw: object) -> Decimal:
+    amount = amounts.parse(raw)
     return amount if int(amount.as_tuple().exponent) >= -4 else amount.quantize(_FINEST)
+
+
+_amount = lru_cache(maxsize=4096)(_parsed)
 
 
 def money_or_none(raw: object, field: str) -> Decimal | None:
@@ -127,7 +138,7 @@ def cost(body: Body) -> Decimal | None:
 def section(body: Body, key: str) -> Body:
     """An object inside the body. PHP prints an empty object as [], and some plugins leave it out."""
     found = body.get(key)
-    if isinstance(found, Mapping):
+    if type(found) is dict or isinstance(found, Mapping):
         return found
     if found is None or found == [] or found == "":
         return {}
@@ -137,13 +148,14 @@ def section(body: Body, key: str) -> Body:
 def rows(body: Body, key: str) -> list[Body]:
     """A list of objects inside the body; also when PHP printed it as an object with numbered keys."""
     found = body.get(key)
-    if isinstance(found, Mapping):
-        found = list(found.values())
-    if found is None or found == "":
+    if isinstance(found, list):
+        if all(type(row) is dict or isinstance(row, Mapping) for row in found):
+            return found
+    elif isinstance(found, Mapping):
+        return rows({key: list(found.values())}, key)
+    elif found is None or found == "":
         return []
-    if not isinstance(found, list) or not all(isinstance(row, Mapping) for row in found):
-        raise Unreadable(f"{key} is no list of objects.")
-    return found
+    raise Unreadable(f"{key} is no list of objects.")
 
 
 def ids(body: Body, key: str) -> tuple[int, ...]:
@@ -157,12 +169,16 @@ def meta(body: Body) -> dict[str, Any]:
     found = body.get("meta_data")
     if not isinstance(found, list):
         return {}
-    return {str(row["key"]): row.get("value") for row in found if isinstance(row, Mapping) and "key" in row}
+    return {
+        str(row["key"]): row.get("value")
+        for row in found
+        if (type(row) is dict or isinstance(row, Mapping)) and "key" in row
+    }
 
 
 def as_object(body: object, what: str) -> Body:
     """The body itself, when it is an object."""
-    if not isinstance(body, Mapping):
+    if type(body) is not dict and not isinstance(body, Mapping):
         raise Unreadable(f"The {what} is no object.")
     return body
 
@@ -184,9 +200,13 @@ def email_key(raw: object) -> str:
 def storable(body: Body, *, without: frozenset[str] = frozenset({"_links"})) -> str:
     """The body as JSON text that every database takes: keys sorted, `without` left out, oversized texts cut."""
     kept = {key: value for key, value in body.items() if key not in without}
-    written = json.dumps(kept, sort_keys=True)
+    try:
+        written = orjson.dumps(kept, option=orjson.OPT_SORT_KEYS).decode()
+    except TypeError:
+        # Half a character, a number beyond 64 bits, a key that is no text: Python's own takes all of these.
+        written = json.dumps(kept, sort_keys=True)
     if "\\u0000" in written or "\\ud" in written or len(written) > LONGEST_BODY:
-        written = json.dumps(_storable_value(kept, cut=len(written) > LONGEST_BODY), sort_keys=True)
+        written = json.dumps(_storable_value(kept, cut=len(written) > LONGEST_BODY), sort_keys=True, ensure_ascii=False)
     return written
 
 
