@@ -6,6 +6,7 @@ from stores.api import CouponViewSet, CustomerViewSet, HealthViewSet, OrderViewS
 from stores.api_jobs import JobViewSet
 from stores.views import (
     approve,
+    conditions,
     connect,
     coupons,
     customers,
@@ -32,6 +33,7 @@ dashboard: list[URLPattern | URLResolver] = [
     path("orders/<int:pk>/status/", write_backs.order_status, name="order_status"),
     path("customers/", customers.customers, name="customers"),
     path("customers/<int:pk>/", customers.customer, name="customer"),
+    path("conditions/", conditions.conditions, name="conditions"),
     path("coupons/", coupons.coupons, name="coupons"),
     path("insights/retention/", retention.retention, name="retention"),
     path("connect/", connect.again, name="connect"),
