@@ -116,6 +116,7 @@ class Migration(migrations.Migration):
                 ('params', models.JSONField(default=dict)),
                 ('result', models.JSONField(default=dict)),
                 ('cursor', models.JSONField(default=dict)),
+                ('alone_until', models.DateTimeField(blank=True, null=True)),
                 ('created_at', models.DateTimeField(default=postpurchase.clock.now)),
                 ('started_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL)),
             ],

@@ -37,6 +37,8 @@ class Job(DueRow):
     params = models.JSONField(default=dict)
     result = models.JSONField(default=dict)
     cursor = models.JSONField(default=dict)
+    # Until then its slice may make a fourth call to the shop at once, and nobody else makes one; `stores.turns`.
+    alone_until = models.DateTimeField(null=True, blank=True)
     started_by = models.ForeignKey("stores.User", models.SET_NULL, null=True, blank=True)
     created_at = models.DateTimeField(default=clock.now)
 

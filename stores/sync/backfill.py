@@ -54,7 +54,7 @@ def run_slice(job: Job, budget_seconds: float) -> JobProgress:
     try:
         run.go()
     except ToldToWait as told:
-        run.flight.close()
+        run.land()
         longest = max(told, run.flight.told or told, key=lambda one: one.seconds)
         run.struggled()
         health.failed(job.store, longest)
@@ -64,7 +64,7 @@ def run_slice(job: Job, budget_seconds: float) -> JobProgress:
         health.failed(job.store, error)
         raise RetryLater(health.retry_in(job.store).total_seconds(), error.message) from None
     finally:
-        run.flight.close()
+        run.land()
     return run.progress()
 
 

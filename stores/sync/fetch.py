@@ -1,6 +1,6 @@
 """Fetching one object by its id and handing its present body to the mirror."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,6 +22,8 @@ PATHS = {
 }
 RETRIED_AT_ONCE = 100
 RETRY_LOOKS = timedelta(minutes=15)
+# So often an object has to fail alone, while the store answers otherwise, before it is put aside.
+ALONE = 3
 VARIABLE = frozenset({"variable", "variable-subscription"})
 
 
@@ -164,19 +166,40 @@ def breaks_on_its_content(error: Unreachable) -> bool:
     return error.code in {"", "unreadable", "too_large", "time_out", "internal_server_error"}
 
 
-def page_by_ones(store: Store, client: Client, entity: str, path: str, **params: Any) -> Page:
-    """A page that fails as a whole, in halves: the good objects; what fails alone is put aside with its reason.
+@dataclass
+class Alone:
+    """How often objects failed alone, by id, kept between polls; `last` is the failure that is not the last straw yet."""
 
-    Raises when not even the list of ids comes: then it is the shop that fails.
+    tries: dict[str, int]
+    last: Unreachable | None = None
+
+    def fails(self, woo_id: int, error: Unreachable) -> bool:
+        """Note a failure; whether it was the one too many."""
+        tries = self.tries.pop(str(woo_id), 0) + 1
+        if tries >= ALONE:
+            return True
+        self.tries[str(woo_id)], self.last = tries, error
+        return False
+
+
+def page_by_ones(store: Store, client: Client, entity: str, path: str, alone: Alone, **params: Any) -> Page:
+    """A page that fails as a whole, in halves: the good objects; what fails alone for the third time is put aside.
+
+    Raises when not even the list of ids comes, for then it is the shop that fails, and while something fails that has
+    not failed often enough to be blamed.
     """
     light = client.page(path, **params, _fields="id,date_modified_gmt,date_created_gmt")
-    found = _in_halves(store, client, entity, path, [row["id"] for row in light.rows if row.get("id")], params)
+    ids = [row["id"] for row in light.rows if row.get("id")]
+    alone.last = None
+    found = _in_halves(store, client, entity, path, ids, alone, params)
+    if alone.last:
+        raise alone.last
     rows = [found[row["id"]] for row in light.rows if row.get("id") in found]
     return replace(light, rows=rows)
 
 
 def _in_halves(
-    store: Store, client: Client, entity: str, path: str, ids: list[int], params: dict[str, Any]
+    store: Store, client: Client, entity: str, path: str, ids: list[int], alone: Alone, params: dict[str, Any]
 ) -> dict[int, dict[str, Any]]:
     found: dict[int, dict[str, Any]] = {}
     kept = {name: value for name, value in params.items() if name in {"status"}}
@@ -196,8 +219,8 @@ def _in_halves(
             if isinstance(error, ToldToWait) or not breaks_on_its_content(error):
                 raise
             if len(some) > 1:
-                found |= _in_halves(store, client, entity, path, some, params)
-            else:
+                found |= _in_halves(store, client, entity, path, some, alone, params)
+            elif alone.fails(some[0], error):
                 put_aside(store, entity, some[0], error.message)
     return found
 

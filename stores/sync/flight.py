@@ -16,6 +16,8 @@ from postpurchase import clock
 from stores.woo.errors import ToldToWait
 
 MOST = 4
+# Beside a poll, a fetch or a write-back of the same shop one call less.
+BESIDE = 3
 PAGE = 100
 SMALLEST = 5
 # An answer costs the store about as much as this many orders before it has read the first one.
@@ -38,8 +40,10 @@ class Flight:
 
     def __init__(self, kept: dict[str, Any] | None = None, *, gentle: bool = False) -> None:
         kept = kept or {}
-        self.limit: int = min(max(int(kept.get("limit", 2)), 1), MOST)
+        self.limit: int = min(max(int(kept.get("limit", 2)), 1), BESIDE)
         self.size: int = min(max(int(kept.get("size", PAGE)), SMALLEST), PAGE)
+        # What may be under way at once at present; `room` changes it.
+        self.most = BESIDE
         self.told: ToldToWait | None = None
         self._usual: float | None = kept.get("usual")
         self._easy: str = kept.get("easy", "")
@@ -63,6 +67,18 @@ class Flight:
     def ask(self, call: Callable[[], Answer], *, rows: Callable[[Answer], int] | None = None) -> "Future[Answer]":
         """Make the call as soon as there is room. With `rows`, its time counts as that of so many rows."""
         return self._pool.submit(self._make, self._round, call, rows)
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether the store bears as many calls as may be made beside others."""
+        return self.limit >= BESIDE and not self._gentle
+
+    def room(self, most: int) -> None:
+        """Let so many calls be under way at once from now on. Comes back when no more than that are."""
+        with self._change:
+            self.most, self.limit = most, min(self.limit, most)
+            self._change.notify_all()
+            self._change.wait_for(lambda: self._flying <= most)
 
     def drop(self) -> None:
         """Forget what was asked for: what has not begun is not asked any more."""
@@ -140,7 +156,7 @@ class Flight:
             if self._usual is None:
                 return False
             if enough and not self._gentle:
-                if median <= self._usual * NEAR and self.limit < MOST:
+                if median <= self._usual * NEAR and self.limit < self.most:
                     self._aim(self.limit + 1)
                 elif median > self._usual * FAR and self.limit > 1:
                     self._aim(self.limit - 1)

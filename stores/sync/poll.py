@@ -62,6 +62,7 @@ def _run(task: SyncTask, work: Callable[[Walk, SyncTask], timedelta]) -> timedel
     # Of this run alone: what stood around answers long ago may be repaired.
     walk.client.pollution = ""
     walk.by_ones = bool(task.params.get("stuck"))
+    walk.alone.tries = dict(task.params.get("alone", {}))
     try:
         again_in = work(walk, task)
     except ToldToWait:
@@ -69,12 +70,12 @@ def _run(task: SyncTask, work: Callable[[Walk, SyncTask], timedelta]) -> timedel
     except Unreachable as error:
         # Too much to answer at once, or one row that breaks its page: the next try asks for parts of it.
         if fetch.breaks_on_its_content(error):
-            remember(task, stuck=True)
+            remember(task, stuck=True, alone=walk.alone.tries)
         raise
     finally:
         _note_oddities(walk)
     if walk.by_ones:
-        remember(task, stuck=False)
+        remember(task, stuck=False, alone={})
     health.answered(task.store)
     Store.objects.filter(pk=task.store_id).update(polled_at=clock.now())
     return again_in

@@ -15,12 +15,14 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from postpurchase import clock, killpoints
-from stores import jobs
+from postpurchase.errors import RetryLater
+from stores import jobs, turns
 from stores.jobs import JobProgress
 from stores.models import Job, Product, Quarantined, Refund, Store
 from stores.sync import apply, fetch, health, poll, windows
 from stores.sync.fetch import gmt_of
-from stores.sync.flight import Flight, Stopped
+from stores.sync.flight import BESIDE, MOST, Flight, Stopped
+from stores.sync.tasks import LeaseLost
 from stores.sync.windows import Window
 from stores.woo.client import Client, Page, client_for
 from stores.woo.errors import Missing, ToldToWait, Unreachable
@@ -28,8 +30,6 @@ from stores.woo.errors import Missing, ToldToWait, Unreachable
 PER_PAGE = 100
 # Read ahead beyond what is under way, so that nobody waits while a window is written. Bounds the memory.
 AHEAD = 2
-# So often an object has to fail alone, while the store answers otherwise, before it is put aside.
-ALONE = 3
 
 Answer = TypeVar("Answer")
 # Phase, entity, list, parameters. Products before orders, so that lines find them.
@@ -169,7 +169,11 @@ class Reading:
     # Phases; each does one page and says whether there is more
 
     def _start(self) -> bool:
-        poll.note_starts(self.store)
+        try:
+            poll.note_starts(self.store)
+        except LeaseLost:
+            # A poll of the same list began meanwhile: no word on this job. It begins again in a moment.
+            raise RetryLater(5, "") from None
         totals = {}
         for phase, (_entity, path, params) in LISTS.items():
             totals[phase] = self._ask(partial(self.client.page, path, **params, per_page=1, _fields="id")).total or 0
@@ -236,7 +240,7 @@ class Reading:
                 raise
             self._answers("products")
             tries = place.get("tries", 0) + 1
-            if tries < ALONE:
+            if tries < fetch.ALONE:
                 self._save(place={**place, "tries": tries})
                 return
             with transaction.atomic():
@@ -295,6 +299,7 @@ class Reading:
 
     def _plan(self, upper: datetime, width: int, oldest: datetime) -> None:
         """Ask for the next windows, from `upper` downwards, as far as the store bears it."""
+        self._share()
         if self._ahead:
             last = self._ahead[-1][0]
             if last.first:
@@ -307,6 +312,23 @@ class Reading:
             if window.first:
                 break
             upper = window.lower
+
+    def _share(self) -> None:
+        """Four calls at once while nobody else wants to ask this shop, else three."""
+        if self.flight.wants_more and turns.take_fourth(self.job):
+            self.flight.room(MOST)
+        elif self.flight.most == MOST:
+            self._share_again()
+
+    def _share_again(self) -> None:
+        self.flight.room(BESIDE)
+        turns.give_fourth_back(self.job)
+
+    def land(self) -> None:
+        """Wait for what is under way, and leave the shop to the others."""
+        self.flight.close()
+        if self.flight.most == MOST:
+            self._share_again()
 
     def _forget(self) -> None:
         """What is under way behind a window that has to be asked for again is asked for again, too."""
@@ -342,7 +364,7 @@ class Reading:
                 self._save(place={**place, "width": seconds // 2})
                 return
             tries = place.get("tries", 0) + 1
-            if tries < ALONE:
+            if tries < fetch.ALONE:
                 self._save(place={**place, "tries": tries})
                 return
             with transaction.atomic():
@@ -416,7 +438,7 @@ class Reading:
         if len(ids) > 1:
             half = (len(ids) + 1) // 2
             self._save(apart={**apart, "groups": [ids[:half], ids[half:], *others], "tries": 0})
-        elif tries < ALONE:
+        elif tries < fetch.ALONE:
             self._save(apart={**apart, "tries": tries})
         else:
             with transaction.atomic():

@@ -34,6 +34,7 @@ class Walk:
     polled_at: datetime | None = None
     # The last try of this entity broke on what a page held.
     by_ones: bool = False
+    alone: fetch.Alone = field(default_factory=lambda: fetch.Alone({}))
     met: set[tuple[Any, Any]] = field(default_factory=set)
     left_out: list[int] = field(default_factory=list)
 
@@ -110,7 +111,7 @@ def ask(walk: Walk, path: str, **params: Any) -> Page:
     """
     params = {"per_page": PER_PAGE, **({"exclude": walk.left_out} if walk.left_out else {}), **params}
     page = (
-        fetch.page_by_ones(walk.store, walk.client, walk.entity, path, **params)
+        fetch.page_by_ones(walk.store, walk.client, walk.entity, path, walk.alone, **params)
         if walk.by_ones and "_fields" not in params
         else walk.client.page(path, **params)
     )

@@ -346,12 +346,30 @@ def test_an_object_that_the_shop_trips_over_costs_few_requests_and_is_left_out_f
         sandbox.fault("break_on", path="/orders", times=0, ids=[bad])
         run(store)
         before = len(sandbox.requests)
+        # Twice it fails alone and nobody is blamed yet: nothing is written, and it is asked again.
+        for _try in range(2):
+            assert run(store).error
+            assert (here(store), store.quarantine.count()) == (first, 0)
         run(store)
         assert here(store) == sorted([*first, *(set(bodies) - {bad})])
-        assert len(sandbox.requests) - before < 20
+        assert len(sandbox.requests) - before < 60
         held = store.quarantine.get()
         assert (held.woo_id, held.by_shop) == (bad, True)
         # The next polls go through at once.
         assert run(store).error == ""
         assert run(store).error == ""
         assert store.failures == 0
+
+
+def test_an_object_that_fails_alone_and_then_comes_is_blamed_for_nothing() -> None:
+    with polled() as (sandbox, store):
+        body = place(sandbox, 1)
+        sandbox.fault("break_on", path="/orders", times=0, ids=[body["id"]])
+        for _try in range(3):
+            run(store)
+        assert store.quarantine.count() == 0
+        sandbox.clear_faults()
+        assert run(store).error == ""
+        assert body["id"] in here(store)
+        assert SyncTask.objects.get(store=store, key="poll:order").params["alone"] == {}
+        assert store.quarantine.count() == 0
