@@ -1,6 +1,6 @@
 """What messages say: the library that ships with us, and a store's own versions of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,11 @@ def texts_of(template: MessageTemplate, number: int | None = None) -> list[Text]
     rows = template.versions.defer("html", "text").order_by("number")
     if number is not None:
         rows = rows.filter(number__lte=number)
+    return newest_of(rows)
+
+
+def newest_of(rows: Iterable[TemplateVersion]) -> list[Text]:
+    """The last text of each language among versions that are in the order of their numbers."""
     newest = {row.language: row for row in rows}
     return [
         Text(one.language, one.subject, one.preheader, one.blocks, one.fallen)

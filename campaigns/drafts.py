@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
-from campaigns import definitions, editing, flows
+from campaigns import definitions, editing, flows, proofs
 from campaigns.flows import Actor
 from campaigns.models import Enrolment, Flow, FlowVersion, Message
 from postpurchase import clock
@@ -121,13 +121,17 @@ def faults(store: Store, data: dict[str, Any]) -> list[str]:
     """Why this draft cannot be published, a sentence for each fault."""
     found = definitions.faults(data)
     known = set(store.message_templates.values_list("name", flat=True))
-    for spot in editing.spots(data):
-        name = spot.step.get("template")
-        if isinstance(name, str) and name.strip() and name not in known:
+    sent = [(spot, spot.step.get("template")) for spot in editing.spots(data)]
+    named = [(spot, name) for spot, name in sent if isinstance(name, str) and name.strip()]
+    of_messages = proofs.faults_of(store, [name for _spot, name in named if name in known])
+    for spot, name in named:
+        if name not in known:
             found.append(
                 _("Step %(number)s: the message “%(name)s” is not there. Choose another.")
                 % {"number": spot.number, "name": name}
             )
+        for fault in of_messages.get(name, []):
+            found.append(_("Step %(number)s: %(fault)s") % {"number": spot.number, "fault": fault})
     return found
 
 

@@ -186,10 +186,10 @@ def versions(template: MessageTemplate) -> list[Version]:
 
 def texts_at(template: MessageTemplate, number: int) -> dict[str, Text]:
     """What the message said in each language while a version was in use; number 0 is what is edited now."""
-    if number:
-        return {text.language: text for text in texts.texts_of(template, number)}
-    content = opened(template).content
-    return {one: in_language(template.store, content, one) for one in written(template, content)}
+    content = _content_of(template, number) if number else opened(template).content
+    had = set(template.versions.filter(number__lte=number).values_list("language", flat=True))
+    languages = [one for one in LANGUAGES if one in had] if number else written(template, content)
+    return {one: in_language(template.store, content, one) for one in languages}
 
 
 def restore(template: MessageTemplate, number: int, *, tab: str, actor: User) -> None:

@@ -190,6 +190,8 @@ def with_form(content: Content, language: str, form: Mapping[str, str]) -> Conte
             given = given.replace("\r\n", "\n").strip()
             if one.words:
                 own["words"].setdefault(block["id"], {})[one.name] = given
+            elif one.choices and given == one.choices[0]:
+                block.pop(one.name, None)  # the usual is not written down
             else:
                 block[one.name] = given
         if (when := form.get(f"{block['id']}-when")) is not None:

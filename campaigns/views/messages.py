@@ -1,7 +1,6 @@
 """Messages: the list, the editor with its preview and checks, versions, and new ones."""
 
 import secrets
-from collections import defaultdict
 from urllib.parse import urlencode
 
 from csp.decorators import csp_exempt
@@ -37,11 +36,12 @@ def rows(store: Store) -> QuerySet[MessageTemplate]:
         .annotate(n=Count("pk"))
         .values("n")
     )
+    published = Flow.objects.select_related("live").filter(live__isnull=False)
     newest = TemplateVersion.objects.defer("html", "text", "blocks").order_by("number")
     return (
         store.message_templates.select_related("store", "draft")
         .defer("store__consumer_key", "store__consumer_secret")
-        .prefetch_related(Prefetch("versions", newest))
+        .prefetch_related(Prefetch("versions", newest), Prefetch("store__flows", published))
         .annotate(
             sent=Coalesce(Subquery(sent, output_field=IntegerField()), 0),
             edited_at=Subquery(
@@ -51,18 +51,20 @@ def rows(store: Store) -> QuerySet[MessageTemplate]:
     )
 
 
-def users(store: Store) -> dict[str, list[Flow]]:
-    """Which flows send each message, by its name. One query."""
-    found: dict[str, list[Flow]] = defaultdict(list)
-    for flow in store.flows.select_related("live").filter(live__isnull=False):
-        assert flow.live
-        for name in dict.fromkeys(
-            step["template"]
-            for step in definitions.walk(flow.live.definition.get("steps") or [])
-            if step.get("template")
-        ):
-            found[name].append(flow)
-    return found
+def sends(flow: Flow, name: str) -> bool:
+    """Whether the live version of a flow sends the message."""
+    steps = flow.live.definition.get("steps") or [] if flow.live else []
+    return any(step.get("template") == name for step in definitions.walk(steps))
+
+
+def users(store: Store, name: str) -> list[Flow]:
+    """The flows that send a message. One query."""
+    flows = store.flows.select_related("live").filter(live__isnull=False).order_by("name")
+    return [flow for flow in flows if sends(flow, name)]
+
+
+def _flows(one: MessageTemplate) -> str:
+    return ", ".join(sorted(flow.name for flow in one.store.flows.all() if sends(flow, one.name)))
 
 
 def _name(one: MessageTemplate) -> Cell:
@@ -93,6 +95,7 @@ LISTING = Listing(
     columns=[
         Column("name", gettext_lazy("Message"), _name, sort="name", export=str),
         Column("class", gettext_lazy("Class"), lambda one: one.get_klass_display(), sort="klass"),
+        Column("flows", gettext_lazy("Sent by"), _flows),
         Column("languages", gettext_lazy("Languages"), _languages),
         Column("draft", gettext_lazy("Draft"), _draft, phone=False),
         Column("sent", gettext_lazy("Sent"), lambda one: one.sent, sort="sent", number=True),
@@ -211,7 +214,7 @@ def _show(request: StoreRequest, page: Page, *, status: int = 200) -> HttpRespon
     context = mail_editor.context(page) | {
         "page": page,
         "message": template,
-        "users": users(request.store).get(template.name, []),
+        "users": users(request.store, template.name),
         "looks": LOOKS,
         "widths": WIDTHS,
         "kinds": [(name, *words) for name, words in labels.KINDS.items()],

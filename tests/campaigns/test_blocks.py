@@ -1,17 +1,21 @@
 """The blocks of a message: what each shows, and that nothing a merchant or a shop writes acts in a mail."""
 
+import email
+import email.policy
 import re
 from typing import Any
 
 import pytest
 
-from campaigns import blocks, layout, rendering, variables
+from campaigns import blocks, layout, outbox, rendering, variables
 from campaigns.blocks import Slots, markup
 from campaigns.blocks.labels import FIELDS, KINDS
+from campaigns.channels import email as channel
 from campaigns.rendering import Rendered
 from postpurchase.errors import BusinessError
+from reviews import asking
 from stores.models import Store
-from tests.campaigns.mails import lut
+from tests.campaigns.mails import ana, lut, message_for, pots
 
 pytestmark = pytest.mark.django_db
 
@@ -124,3 +128,19 @@ def test_what_is_wrong_with_a_block_is_said(block: dict[str, Any], said: str) ->
         written(block)
     assert refused.value.message.startswith(said)
     assert refused.value.code == "template_block"
+
+
+@pytest.mark.parametrize("name", EVIL)
+def test_a_message_with_any_name_is_valid_mime_with_one_recipient(name: str) -> None:
+    store = lut(name=f"Lut {name}")
+    customer = ana(store, first_name=name, last_name=name)
+    order = pots(store, customer, number=f"1042 {name}"[:60])
+    message = message_for(store, customer, order, "R06.review_request")
+    message.context = {"review_request_id": asking.ask(store, order).pk}
+    built = channel.build(message, outbox.render(message, language="en"), to="ana@example.com").message()
+    read = email.message_from_bytes(built.as_bytes(), policy=email.policy.default)
+    assert read.defects == []
+    assert [read[header] for header in ("To", "Bcc", "Cc")] == ["ana@example.com", None, None]
+    assert len(read.get_all("Subject")) == len(read.get_all("From")) == 1
+    assert read.get_body(("plain",)).get_content().strip()
+    assert "<script" not in read.get_body(("html",)).get_content()
