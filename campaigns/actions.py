@@ -108,7 +108,7 @@ def hasten(enrolment: Enrolment, *, actor: Actor) -> bool:
     with transaction.atomic():
         changed = Enrolment.objects.filter(
             pk=enrolment.pk, status=Enrolment.Status.ACTIVE, state=State.DUE, waiting=True
-        ).update(due_at=clock.now())
+        ).update(due_at=clock.now(), wait_until=clock.now())
         if changed:
             audit.record(enrolment.store, "enrolment.hasten", actor=actor, target=f"enrolment {enrolment.pk}")
             queue.wake()

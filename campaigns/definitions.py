@@ -1,13 +1,13 @@
 """The flow file: read, checked with a sentence for each fault, and laid out for the engine.
 
 `{format: 1, name, class, trigger: {event, where, ...params}, reentry, exit_when: [...], holdback, steps: [...]}`; a step is
-`{uid, kind, ...params, when?, then?, else?}`. `event` names a kind of trigger, whose params stand beside it, or is a list of
-several without any.
+`{uid, kind, ...params, when?, then?, else?}`, a split has `variants: [{name, weight, steps}]`. `event` names a kind of trigger,
+whose params stand beside it, or is a list of several without any.
 """
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -15,20 +15,22 @@ import yaml
 from campaigns import steps as step_kinds
 from campaigns import triggers
 from campaigns.steps import Step
+from campaigns.steps.base import ELSE, THEN
 from campaigns.triggers import Reentry, Start, reentry
 from postpurchase.errors import BusinessError
 from stores import conditions
 from stores.conditions import Condition
 
 FORMAT = 1
-MAX_STEPS, MAX_BRANCHES_DEEP = 60, 2
+# How deep branches may lie; the editor's own limit is lower.
+MAX_STEPS, MAX_BRANCHES_DEEP = 60, 10
 KEYS = ("format", "name", "class", "trigger", "reentry", "exit_when", "holdback", "steps")
 _UID = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A step in its place. `then` and `otherwise` are the first steps of a branch's sides, `next` what follows; "" ends."""
+    """A step in its place. `lanes` are the first steps of the ways that part here, `next` is what follows; "" ends."""
 
     uid: str
     kind: str
@@ -36,8 +38,17 @@ class Placed:
     when: Condition | None
     number: str
     next: str
-    then: str = ""
-    otherwise: str = ""
+    lanes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def then(self) -> str:
+        """The first step of a branch's yes side."""
+        return self.lanes.get(THEN, "")
+
+    @property
+    def otherwise(self) -> str:
+        """The first step of a branch's other side."""
+        return self.lanes.get(ELSE, "")
 
 
 @dataclass(frozen=True)
@@ -55,6 +66,9 @@ class Definition:
     first: str
     # The fields that its steps and exits ask about.
     fields: frozenset[str]
+    # Events and dates that its steps wait for.
+    awaited: frozenset[str] = frozenset()
+    dates: frozenset[str] = frozenset()
 
     @property
     def events(self) -> tuple[str, ...]:
@@ -66,8 +80,22 @@ def walk(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """All steps of a file, those in branches after their branch."""
     for step in steps:
         yield step
-        for side in ("then", "else"):
-            yield from walk(step.get(side) or [])
+        for _name, below in lanes_of(step):
+            yield from walk(below)
+
+
+def lanes_of(raw: Mapping[str, Any]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """The ways that part at a step of a file, each with its steps: `then` and `else`, or a split's variants by name."""
+    if isinstance(raw.get("variants"), list):
+        return [
+            (str(each.get("name")), each.get("steps") or []) for each in raw["variants"] if isinstance(each, Mapping)
+        ]
+    return [(side, raw[side] or []) for side in (THEN, ELSE) if side in raw]
+
+
+def depth_of(steps: list[dict[str, Any]]) -> int:
+    """How many branches lie in each other at the deepest place."""
+    return max((1 + depth_of(below) for step in steps for _name, below in lanes_of(step)), default=0)
 
 
 def faults(data: Any) -> list[str]:
@@ -105,7 +133,7 @@ def _step_faults(steps: Any) -> list[str]:
 
     def look(below: Any, prefix: str, depth: int, start: int = 0) -> None:
         if not isinstance(below, list):
-            found.append(f"Step {prefix}: then and else are lists of steps.")
+            found.append(f"Step {prefix}: the steps of a lane are a list.")
             return
         for n, raw in enumerate(below, start):
             number = _number(prefix, n)
@@ -119,20 +147,14 @@ def _step_faults(steps: Any) -> list[str]:
                 found.append(f"Step {number}: the uid {uid!r} is there twice.")
             else:
                 seen.add(uid)
-            found.extend(f"Step {number}: {fault}" for fault in step_kinds.build(kind, _params(raw))[1])
+            found.extend(f"Step {number}: {fault}" for fault in step_kinds.build(kind, params_of(raw))[1])
             if raw.get("when") is not None:
                 found.extend(conditions.faults(raw["when"], at=f"Step {number}, when"))
-            sides = [side for side in ("then", "else") if side in raw]
-            if sides and kind != "branch":
-                found.append(f"Step {number}: only a branch has then and else.")
-            elif kind == "branch" and "then" not in raw:
-                found.append(f"Step {number}: a branch needs then.")
-            elif sides and depth >= MAX_BRANCHES_DEEP:
-                found.append(f"Step {number}: branches lie more than {MAX_BRANCHES_DEEP} deep.")
-            else:
-                then = raw.get("then") or []
-                look(then, number, depth + 1)
-                look(raw.get("else") or [], number, depth + 1, len(then) if isinstance(then, list) else 0)
+            found.extend(_lane_faults(raw, kind, number, depth))
+            start = 0
+            for _name, steps_below in lanes_of(raw) if depth < MAX_BRANCHES_DEEP else []:
+                look(steps_below, number, depth + 1, start)
+                start += len(steps_below) if isinstance(steps_below, list) else 0
 
     look(steps, "", 0)
     if len(seen) > MAX_STEPS:
@@ -140,15 +162,40 @@ def _step_faults(steps: Any) -> list[str]:
     return found
 
 
-def _params(raw: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in raw.items() if name not in {"uid", "kind", "when", "then", "else"}}
+def _lane_faults(raw: Mapping[str, Any], kind: str, number: str, depth: int) -> list[str]:
+    sides = [side for side in (THEN, ELSE) if side in raw]
+    known = step_kinds.kinds().get(kind)
+    if sides and not (known and known.parts):
+        return [f"Step {number}: {kind} has no then and else."]
+    if kind == "branch" and THEN not in raw:
+        return [f"Step {number}: a branch needs then."]
+    if lanes_of(raw) and depth >= MAX_BRANCHES_DEEP:
+        return [f"Step {number}: branches lie more than {MAX_BRANCHES_DEEP} deep."]
+    return []
+
+
+_NOT_PARAMS = frozenset({"uid", "kind", "when", THEN, ELSE})
+
+
+def params_of(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a step of a file, without its place and without the steps in its lanes."""
+    found = {name: value for name, value in raw.items() if name not in _NOT_PARAMS}
+    if isinstance(found.get("variants"), list):
+        found["variants"] = [
+            {name: value for name, value in each.items() if name != "steps"} if isinstance(each, Mapping) else each
+            for each in found["variants"]
+        ]
+    return found
 
 
 def _number(prefix: str, n: int) -> str:
     """1, 2, ... on the main line; 4a, 4b, ... in branches."""
     if not prefix:
         return str(n + 1)
-    return f"{prefix}{chr(ord('a') + n % 26)}" if prefix[-1].isdigit() else f"{prefix}{n + 1}"
+    if not prefix[-1].isdigit():
+        return f"{prefix}{n + 1}"
+    letters = chr(ord("a") + n % 26)
+    return f"{prefix}{letters}" if n < 26 else f"{prefix}{chr(ord('a') + n // 26 - 1)}{letters}"
 
 
 def parse(data: Any) -> Definition:
@@ -162,14 +209,15 @@ def parse(data: Any) -> Definition:
     def place(below: list[dict[str, Any]], prefix: str, after: str, start: int = 0) -> str:
         for n in range(len(below) - 1, -1, -1):
             raw = below[n]
-            step, _ = step_kinds.build(raw["kind"], _params(raw))
+            step, _ = step_kinds.build(raw["kind"], params_of(raw))
             assert step is not None
             number = _number(prefix, n + start)
-            sides = raw.get("then") or [], raw.get("else") or []
-            then = place(sides[0], number, after)
-            otherwise = place(sides[1], number, after, len(sides[0]))
-            placed[raw["uid"]] = Placed(raw["uid"], raw["kind"], step, raw.get("when"), number, after, then, otherwise)
-            asked.extend(tree for tree in (raw.get("when"), raw.get("condition")) if tree)
+            lanes, begun = dict.fromkeys(step.lanes(), after), 0
+            for name, inner in lanes_of(raw):
+                lanes[name] = place(inner, number, after, begun)
+                begun += len(inner)
+            placed[raw["uid"]] = Placed(raw["uid"], raw["kind"], step, raw.get("when"), number, after, lanes)
+            asked.extend([*([raw["when"]] if raw.get("when") else []), *step.conditions()])
             after = raw["uid"]
         return after
 
@@ -188,6 +236,8 @@ def parse(data: Any) -> Definition:
         steps=placed,
         first=first,
         fields=conditions.fields_of(asked),
+        awaited=frozenset[str]().union(*(each.step.events() for each in placed.values())),
+        dates=frozenset[str]().union(*(each.step.dates() for each in placed.values())),
     )
 
 
@@ -207,7 +257,8 @@ def dump(data: Mapping[str, Any]) -> str:
 
 
 _LEAF = ("field", "op", "value")
-_STEP_FIRST, _STEP_LAST = ("uid", "kind"), ("when", "then", "else")
+_STEP_FIRST, _STEP_LAST = ("uid", "kind"), ("when", "variants", "then", "else")
+_VARIANT = ("name", "weight", "steps")
 
 
 def _ordered(value: Any, first: tuple[str, ...]) -> Any:
@@ -220,4 +271,5 @@ def _ordered(value: Any, first: tuple[str, ...]) -> Any:
         names = [name for name in value if name not in {*_STEP_FIRST, *_STEP_LAST}]
         first = (*_STEP_FIRST, *sorted(names), *_STEP_LAST)
     names = [name for name in first if name in value] + sorted(name for name in value if name not in first)
-    return {name: _ordered(value[name], ("event",) if name == "trigger" else _LEAF) for name in names}
+    inner = {"trigger": ("event",), "variants": _VARIANT}
+    return {name: _ordered(value[name], inner.get(name, _LEAF)) for name in names}

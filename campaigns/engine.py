@@ -8,58 +8,37 @@ person's trouble holds up nobody else.
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 from django.db import transaction
 
-from campaigns import bulk, definitions
-from campaigns.definitions import Definition, Placed
+from campaigns import bulk, definitions, effects, waking, walking
+from campaigns.definitions import Definition
 from campaigns.flows import FLOW_OFF
 from campaigns.models import Enrolment, Flow, FlowVersion, Message, StepRun
-from campaigns.steps import Choose, Leave, Skipped, Visit, WaitUntil
+from campaigns.turns import Turns
+from campaigns.walking import Move, Values
 from postpurchase import clock, due, killpoints
 from postpurchase.due import State
 from postpurchase.errors import BusinessError
-from stores import conditions
-from stores.conditions import Condition, Subject
-from stores.models import Customer, Order, Store
+from stores.models import Customer, Order, OrderLine, Store
 
 log = logging.getLogger(__name__)
 
 BATCH = 200
 LEASE = timedelta(seconds=120)
-_UNSEEN = "the condition did not hold"
 
 
 class _LeaseLost(Exception):
     pass
 
 
-@dataclass
-class _Move:
-    """How far one person came: the new values of the enrolment, and the rows to write with them."""
-
-    row: Enrolment
-    step: str
-    due_at: datetime
-    context: dict[str, Any]
-    waiting: bool = False
-    status: str = Enrolment.Status.ACTIVE
-    reason: str = ""
-    # The flow is off: stay here until it is switched on.
-    held: bool = False
-    runs: list[StepRun] = field(default_factory=list)
-    messages: list[Message] = field(default_factory=list)
-
-
 def run_due(budget_seconds: float = 20.0) -> int:
     """Move everyone who is due, within the budget; how many people were moved or tried."""
     ends = clock.monotonic() + budget_seconds
-    tried = 0
+    tried, turns = 0, Turns()
     while clock.monotonic() < ends:
-        rows = due.claim(Enrolment, limit=BATCH, lease=LEASE)
+        rows = turns.take(BATCH, lease=LEASE)
         if not rows:
             break
         tried += len(rows)
@@ -86,104 +65,46 @@ def _run_alone(row: Enrolment) -> None:
 
 
 def _run(rows: Sequence[Enrolment]) -> None:
-    _load(rows)
-    plans = {row.version_id: row.version for row in rows}
-    parsed = {pk: definitions.parse(version.definition) for pk, version in plans.items()}
-    values = _values(rows, parsed)
+    began = clock.now()
+    load(rows)
+    by_version: dict[int, list[Enrolment]] = defaultdict(list)
+    for row in rows:
+        by_version[row.version_id].append(row)
+    plans = []
+    for people in by_version.values():
+        definition = definitions.parse(people[0].version.definition)
+        known = walking.values_of(people, definition)
+        plans += [(row, definition, values) for row, values in zip(people, known, strict=True)]
     with transaction.atomic():
-        _write([_move(row, parsed[row.version_id], values[row.pk]) for row in rows])
+        moves = [_move(row, definition, values) for row, definition, values in plans]
+        _write(moves)
+        if waits := [move.row.pk for move in moves if move.waiting]:
+            waking.wake_again(waits, since=began)
         killpoints.reach("engine.written")
 
 
-def _load(rows: Sequence[Enrolment]) -> None:
+def load(rows: Sequence[Enrolment]) -> None:
     """Give each row what it points to, with one query for each kind."""
     stores = Store.objects.in_bulk({row.store_id for row in rows})
     flows = Flow.objects.in_bulk({row.flow_id for row in rows})
     versions = FlowVersion.objects.in_bulk({row.version_id for row in rows})
     customers = Customer.objects.defer("raw").in_bulk({row.customer_id for row in rows})
     orders = Order.objects.defer("raw").in_bulk({row.order_id for row in rows if row.order_id})
+    line_ids = {row.line_id for row in rows if row.line_id}
+    lines = OrderLine.objects.in_bulk(line_ids) if line_ids else {}
     for row in rows:
         row.store, row.flow, row.version = stores[row.store_id], flows[row.flow_id], versions[row.version_id]
         row.customer = customers[row.customer_id]
         row.order = orders[row.order_id] if row.order_id else None
+        row.line = lines[row.line_id] if row.line_id else None
 
 
-def _values(rows: Sequence[Enrolment], parsed: dict[int, Definition]) -> dict[int, dict[str, Any]]:
-    """What the conditions of each person's flow ask about, loaded once for all people of a version."""
-    by_version: dict[int, list[Enrolment]] = defaultdict(list)
-    for row in rows:
-        by_version[row.version_id].append(row)
-    found: dict[int, dict[str, Any]] = {}
-    for version, people in by_version.items():
-        subjects = [Subject(row.store, row.customer, row.order, row.context.get("payload", {})) for row in people]
-        loaded = conditions.load(parsed[version].fields, subjects)
-        found |= {row.pk: seen for row, seen in zip(people, loaded, strict=True)}
-    return found
-
-
-def _move(row: Enrolment, definition: Definition, values: dict[str, Any]) -> _Move:
-    now = clock.now()
-    move = _Move(row, row.step, row.due_at, dict(row.context))
+def _move(row: Enrolment, definition: Definition, values: Values) -> Move:
     if row.flow.state == Flow.State.OFF:
-        move.held, move.waiting = True, row.waiting
+        move = walking.stay(row)
+        move.held = True
         return move
-    if row.customer.erased_at:
-        return _leave(move, "customer erased")
-    for condition in definition.exit_when:
-        if conditions.holds(condition, values):
-            return _leave(move, exit_reason(condition, values))
-    place = definition.steps.get(row.step)
-    if place and row.waiting:
-        _note(move, place, now)
-        place = definition.steps.get(place.next)
-    while place:
-        if place.when and not conditions.holds(place.when, values):
-            _note(move, place, now, StepRun.Outcome.SKIPPED, _UNSEEN)
-            place = definition.steps.get(place.next)
-            continue
-        visit = Visit(row, place.uid, now, row.due_at, values, move.context, move.messages)
-        outcome = place.step.run(visit)
-        if isinstance(outcome, WaitUntil):
-            move.step, move.waiting, move.due_at = place.uid, True, outcome.at
-            return move
-        if isinstance(outcome, Leave):
-            if outcome.early:
-                _note(move, place, now, StepRun.Outcome.SKIPPED, outcome.reason)
-                return _leave(move, outcome.reason)
-            _note(move, place, now, reason=outcome.reason)
-            return _end(move, Enrolment.Status.FINISHED, outcome.reason)
-        if isinstance(outcome, Choose):
-            _note(move, place, now, StepRun.Outcome.YES if outcome.yes else StepRun.Outcome.NO)
-            place = definition.steps.get(place.then if outcome.yes else place.otherwise)
-            continue
-        if isinstance(outcome, Skipped):
-            _note(move, place, now, StepRun.Outcome.SKIPPED, outcome.reason)
-        else:
-            _note(move, place, now)
-        place = definition.steps.get(place.next)
-    return _end(move, Enrolment.Status.FINISHED, "")
-
-
-def exit_reason(condition: Condition, values: dict[str, Any]) -> str:
-    """Why a person leaves, in the merchant's words."""
-    if condition.get("field") == "order.status":
-        return f"order {values['order.status']}"
-    return conditions.describe(condition)
-
-
-def _note(move: _Move, place: Placed, at: datetime, outcome: str = StepRun.Outcome.DONE, reason: str = "") -> None:
-    move.runs.append(
-        StepRun(enrolment_id=move.row.pk, step=place.uid, kind=place.kind, at=at, outcome=outcome, reason=reason[:200])
-    )
-
-
-def _end(move: _Move, status: str, reason: str) -> _Move:
-    move.status, move.reason, move.step, move.waiting = status, reason[:200], "", False
-    return move
-
-
-def _leave(move: _Move, reason: str) -> _Move:
-    return _end(move, Enrolment.Status.LEFT, reason)
+    return walking.walk_with(row, definition, values, clock.now(), perform=effects.perform)
 
 
 _WRITTEN = (
@@ -192,6 +113,7 @@ _WRITTEN = (
     "reason",
     "step",
     "waiting",
+    "wait_until",
     "due_at",
     "context",
     "finished_at",
@@ -203,15 +125,14 @@ _WRITTEN = (
 )
 
 
-def _write(moves: Sequence[_Move]) -> None:
+def _write(moves: Sequence[Move]) -> None:
     """Everything that a batch changed. Raises when a lease is no longer ours, which rolls all of it back."""
     bulk.insert(StepRun, [run for move in moves for run in move.runs])
     bulk.insert(Message, [message for move in moves for message in move.messages])
     now = clock.now()
     changes = []
     for move in moves:
-        over = move.status != Enrolment.Status.ACTIVE
-        state = State.HELD if move.held else State.DONE if over else State.DUE
+        state = State.HELD if move.held else State.DONE if move.is_over else State.DUE
         changes.append(
             (
                 str(state),
@@ -219,9 +140,10 @@ def _write(moves: Sequence[_Move]) -> None:
                 move.reason,
                 move.step,
                 move.waiting,
+                move.wait_until,
                 move.due_at,
                 move.context,
-                now if over else None,
+                now if move.is_over else None,
                 "",
                 FLOW_OFF if move.held else "",
                 0,

@@ -13,7 +13,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import prefetch_related_objects
 
-from campaigns import consent, content, rechecks, rendering
+from campaigns import consent, content, rechecks, rendering, wishes
 from campaigns.channels import email
 from campaigns.channels.email import Handed
 from campaigns.context import build_context, language_of
@@ -25,7 +25,7 @@ from postpurchase.due import State
 from postpurchase.errors import BusinessError
 from reviews.models import ReviewRequest
 from stores import events
-from stores.models import Coupon, MessageRequest
+from stores.models import MessageRequest
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +123,14 @@ def _judge(rows: Sequence[Message]) -> list[Message]:
 
 def _apply(message: Message, verdict: Verdict) -> bool:
     """Record the verdict; whether the message is to be sent."""
+    if verdict.code == rechecks.COUPON_WANTED:
+        try:
+            wishes.make(message)
+        except BusinessError as refusal:
+            verdict.decide(rechecks.SKIP, "Coupon", refusal.message, code=refusal.code)
     status, state = _ENDS[verdict.action]
+    if verdict.action in {rechecks.SKIP, rechecks.EXPIRE}:
+        wishes.take_back(message)
     more: dict[str, Any] = {"trace": verdict.trace}
     if verdict.action == rechecks.HOLD:
         more |= {"due_at": verdict.until, "attempts": max(message.attempts - 1, 0)}
@@ -192,7 +199,6 @@ def render(message: Message, *, language: str) -> Rendered:
     """The message as this person would get it now. BusinessError when its text cannot be written."""
     version = content.version_for(content.of(message.store, message.template), language)
     review = message.context.get("review_request_id")
-    coupon = message.context.get("coupon_id")
     context = build_context(
         message.store,
         message.customer,
@@ -200,7 +206,7 @@ def render(message: Message, *, language: str) -> Rendered:
         message=message,
         language=language,
         review_request=ReviewRequest.objects.select_related("order").filter(pk=review).first() if review else None,
-        coupon=Coupon.objects.filter(pk=coupon).first() if coupon else None,
+        coupon=wishes.coupons_of([message]).get(message.pk),
         wants=rendering.wants(version),
     )
     return rendering.render(version, context, language=language)

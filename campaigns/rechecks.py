@@ -12,9 +12,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from campaigns import consent, definitions, engine, times
+from campaigns import consent, definitions, times, walking, wishes
 from campaigns.definitions import Definition
 from campaigns.models import Flow, Message, SentLedger
+from campaigns.steps.send_email import send_condition
 from stores import conditions, events
 from stores.conditions import Subject
 from stores.models import Coupon, Store
@@ -27,6 +28,8 @@ ASK_SPACING = timedelta(hours=72)
 LOOK_AGAIN = timedelta(hours=1)
 PAUSE_LOOK = timedelta(minutes=15)
 COUPON_LOOK = timedelta(minutes=1)
+# The code of a verdict that asks for the message's coupon to be made.
+COUPON_WANTED = "coupon_wanted"
 ASKING = ("review", "survey")
 ENDED = ("cancelled", "failed", "refunded")
 # Flows that begin with such an event speak of the order's end.
@@ -83,6 +86,7 @@ class _Batch:
     sent: set[tuple[int, str]]
     parsed: dict[int, Definition]
     values: dict[int, dict[str, Any]]
+    # By message: the coupon that was made for it.
     coupons: dict[int, Coupon]
     asks: dict[int, list[Message]]
     held: dict[int, str]
@@ -106,7 +110,8 @@ def _load(messages: Sequence[Message], now: datetime) -> _Batch:
     values: dict[int, dict[str, Any]] = {}
     for version, group in by_version.items():
         subjects = [Subject(each.store, each.customer, each.order, _payload(each)) for each in group]
-        names = conditions.fields_of(parsed[version].exit_when)
+        sending = [tree for step in {each.step for each in group} if (tree := _send_if(parsed[version], step))]
+        names = conditions.fields_of([*parsed[version].exit_when, *sending])
         values |= {each.pk: seen for each, seen in zip(group, conditions.load(names, subjects), strict=True)}
     asks: dict[int, list[Message]] = defaultdict(list)
     asking = {each.customer_id for each in messages if each.purpose in ASKING}
@@ -120,13 +125,12 @@ def _load(messages: Sequence[Message], now: datetime) -> _Batch:
     for hold in _holds if selling else []:
         held = hold(selling) | held
     keys = [each.key for each in messages]
-    coupon_ids = {each.context["coupon_id"] for each in messages if each.context.get("coupon_id")}
     return _Batch(
         now=now,
         sent=set(SentLedger.objects.filter(key__in=keys).values_list("store_id", "key")),
         parsed=parsed,
         values=values,
-        coupons=Coupon.objects.in_bulk(coupon_ids) if coupon_ids else {},
+        coupons=wishes.coupons_of(messages),
         asks=asks,
         held=held,
         refused=dict(
@@ -138,6 +142,11 @@ def _load(messages: Sequence[Message], now: datetime) -> _Batch:
             ).values_list("store_id", "due_at")
         ),
     )
+
+
+def _send_if(definition: Definition, uid: str) -> conditions.Condition | None:
+    place = definition.steps.get(uid)
+    return send_condition(place.step) if place else None
 
 
 def _payload(message: Message) -> dict[str, Any]:
@@ -168,6 +177,8 @@ def _judge(message: Message, batch: _Batch) -> Verdict:
             break
     else:
         _approval(message, verdict)
+        if verdict.action == SEND:
+            _wished(message, batch, verdict)
     if verdict.action == HOLD and batch.now > message.useful_until:
         verdict.decide(EXPIRE, "Useful", f"too late to be useful ({verdict.reason})", code="too_late")
     return verdict
@@ -223,12 +234,18 @@ def _is_about_the_end(message: Message, batch: _Batch) -> bool:
 def _still_true(message: Message, batch: _Batch, verdict: Verdict) -> None:
     if message.enrolment is None:
         return
-    values = batch.values[message.pk]
-    for condition in batch.parsed[message.enrolment.version_id].exit_when:
+    values, definition = batch.values[message.pk], batch.parsed[message.enrolment.version_id]
+    for condition in definition.exit_when:
         if conditions.holds(condition, values):
-            verdict.decide(SKIP, "Still needed", engine.exit_reason(condition, values), code="left")
+            verdict.decide(SKIP, "Still needed", walking.exit_reason(condition, values), code="left")
             return
         verdict.saw("Still needed", f"not so: {conditions.describe(condition)}")
+    if (wanted := _send_if(definition, message.step)) is not None:
+        words = conditions.describe(wanted)
+        if conditions.holds(wanted, values):
+            verdict.saw("Send only if", words)
+        else:
+            verdict.decide(SKIP, "Send only if", f"not so: {words}", code="send_if")
 
 
 def _consent(message: Message, batch: _Batch, verdict: Verdict) -> None:
@@ -249,17 +266,25 @@ def _consent(message: Message, batch: _Batch, verdict: Verdict) -> None:
 
 
 def _coupon(message: Message, batch: _Batch, verdict: Verdict) -> None:
-    if not message.context.get("coupon_id"):
-        return
-    coupon = batch.coupons.get(message.context["coupon_id"])
-    if coupon and coupon.state == Coupon.State.LIVE:
+    coupon = batch.coupons.get(message.pk)
+    if coupon is None:
+        if message.context.get("coupon_id"):
+            verdict.decide(SKIP, "Coupon", "no live coupon: gone", code="coupon")
+    elif coupon.state == Coupon.State.LIVE:
         verdict.saw("Coupon", f"{coupon.code} is live")
-    elif coupon and coupon.state == Coupon.State.PENDING:
+    elif coupon.state == Coupon.State.PENDING:
         until = batch.now + COUPON_LOOK
         verdict.decide(HOLD, "Coupon", "the coupon is being made in the shop", code="coupon", until=until)
     else:
-        words = coupon.get_state_display().lower() if coupon else "gone"
+        words = coupon.get_state_display().lower()
         verdict.decide(SKIP, "Coupon", f"no live coupon: {words}", code="coupon")
+
+
+def _wished(message: Message, batch: _Batch, verdict: Verdict) -> None:
+    """Nothing else stands against the message: only now the coupon that it carries may come to be (`wishes.make`)."""
+    if wishes.of(message) and message.pk not in batch.coupons:
+        until = batch.now + COUPON_LOOK
+        verdict.decide(HOLD, "Coupon", "the coupon is being made in the shop", code=COUPON_WANTED, until=until)
 
 
 def _sending(message: Message, batch: _Batch, verdict: Verdict) -> None:

@@ -5,8 +5,11 @@ back) is the first of the two.
 """
 
 import re
-from datetime import UTC, datetime, time, timedelta
+from calendar import monthrange
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
+
+from django.utils.translation import ngettext
 
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 
@@ -36,6 +39,23 @@ def add_days(at: datetime, days: int, zone: ZoneInfo) -> datetime:
     return at_wall(at.astimezone(zone).replace(tzinfo=None, fold=0) + timedelta(days=days), zone)
 
 
+def add_months(at: datetime, months: int, zone: ZoneInfo) -> datetime:
+    """The same day and wall time that many months later; the last day of a month that is too short.
+
+    From 31 January one month leads to the end of February and two months to 31 March: count from one moment, not from
+    the month before.
+    """
+    wall = at.astimezone(zone).replace(tzinfo=None, fold=0)
+    year, month = divmod(wall.year * 12 + wall.month - 1 + months, 12)
+    day = min(wall.day, monthrange(year, month + 1)[1])
+    return at_wall(wall.replace(year=year, month=month + 1, day=day), zone)
+
+
+def in_year(day: date, year: int) -> date:
+    """The same day in another year; 29 February is kept on the 28th where there is none."""
+    return day.replace(year=year, day=min(day.day, monthrange(year, day.month)[1]))
+
+
 def next_at(at: datetime, wanted: time, zone: ZoneInfo) -> datetime:
     """The first moment, now or later, at which clocks show the wanted time of day."""
     today = at.astimezone(zone).date()
@@ -48,3 +68,34 @@ def into_window(at: datetime, start: time, end: time, zone: ZoneInfo) -> datetim
     if start <= at.astimezone(zone).time() < end:
         return at
     return next_at(at, start, zone)
+
+
+_SPAN = re.compile(r"(\d{1,4}) ?(minute|hour|day|week)s?")
+_UNITS = {
+    "minute": timedelta(minutes=1),
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+    "week": timedelta(weeks=1),
+}
+
+
+def span(text: str) -> timedelta:
+    """A length of time from "3 days", "12 hours", "90 minutes" or "2 weeks". Raises ValueError for anything else."""
+    found = _SPAN.fullmatch(text.strip())
+    if not found:
+        raise ValueError(text)
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def span_words(text: str) -> str:
+    """A checked span in the reader's language."""
+    found = _SPAN.fullmatch(text.strip())
+    assert found, text
+    count = int(found[1])
+    words = {
+        "minute": ngettext("%(n)d minute", "%(n)d minutes", count),
+        "hour": ngettext("%(n)d hour", "%(n)d hours", count),
+        "day": ngettext("%(n)d day", "%(n)d days", count),
+        "week": ngettext("%(n)d week", "%(n)d weeks", count),
+    }
+    return words[found[2]] % {"n": count}

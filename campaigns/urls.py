@@ -2,7 +2,19 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from campaigns.views import editor, flow_on, flow_publish, flow_start, flows, inbox, library, messages, outbox, shopper
+from campaigns.views import (
+    editor,
+    flow_on,
+    flow_publish,
+    flow_start,
+    flows,
+    hooks,
+    inbox,
+    library,
+    messages,
+    outbox,
+    shopper,
+)
 
 dashboard: list[URLPattern | URLResolver] = [
     path("mail/", inbox.inbox, name="inbox"),
@@ -38,6 +50,10 @@ dashboard: list[URLPattern | URLResolver] = [
     path("messages/<int:pk>/live/", messages.live, name="message_live"),
     path("messages/<int:pk>/frame/", messages.frame, name="message_frame"),
     path("messages/<int:pk>/versions/", messages.versions, name="message_versions"),
+    path("calls/", hooks.deliveries, name="hook_deliveries"),
+    path("calls/secret/", hooks.secret, name="hook_secret"),
+    path("calls/<int:pk>/", hooks.delivery, name="hook_delivery"),
+    path("calls/<int:pk>/again/", hooks.send_again, name="hook_again"),
     path("outbox/", outbox.outbox, name="outbox"),
     path("outbox/<int:pk>/", outbox.message, name="message"),
     path("outbox/<int:pk>/html/", outbox.message_html, name="message_html"),

@@ -1,6 +1,7 @@
 
 import django.db.models.deletion
 import postpurchase.clock
+import postpurchase.crypto
 import uuid
 from django.db import migrations, models
 
@@ -76,6 +77,8 @@ class Migration(migrations.Migration):
                 ('reason', models.CharField(blank=True, max_length=200)),
                 ('step', models.CharField(blank=True, max_length=40)),
                 ('waiting', models.BooleanField(default=False)),
+                ('wait_until', models.DateTimeField(blank=True, null=True)),
+                ('woken_at', models.DateTimeField(blank=True, null=True)),
                 ('context', models.JSONField(default=dict)),
                 ('entered_at', models.DateTimeField(default=postpurchase.clock.now)),
                 ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='enrolments', to='stores.customer')),
@@ -88,6 +91,48 @@ class Migration(migrations.Migration):
             options={
                 'abstract': False,
             },
+        ),
+        migrations.CreateModel(
+            name='HookDelivery',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('state', models.CharField(choices=[('due', 'due'), ('running', 'running'), ('done', 'done'), ('dead', 'dead'), ('held', 'held')], default='due', max_length=8)),
+                ('due_at', models.DateTimeField(default=postpurchase.clock.now)),
+                ('priority', models.SmallIntegerField(choices=[(0, 'write-back'), (10, 'transactional'), (20, 'poll'), (30, 'marketing'), (40, 'backfill')], default=30)),
+                ('attempts', models.PositiveIntegerField(default=0)),
+                ('lease_until', models.DateTimeField(blank=True, null=True)),
+                ('lease_token', models.UUIDField(blank=True, null=True)),
+                ('error_code', models.CharField(blank=True, default='', max_length=64)),
+                ('error', models.TextField(blank=True, default='')),
+                ('finished_at', models.DateTimeField(blank=True, null=True)),
+                ('key', models.CharField(max_length=200)),
+                ('step', models.CharField(max_length=40)),
+                ('label', models.CharField(blank=True, max_length=80)),
+                ('url', postpurchase.crypto.EncryptedTextField()),
+                ('host', models.CharField(max_length=255)),
+                ('created_at', models.DateTimeField(default=postpurchase.clock.now)),
+                ('body', models.TextField(blank=True)),
+                ('status_code', models.PositiveSmallIntegerField(blank=True, null=True)),
+                ('calls', models.JSONField(default=list)),
+                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='stores.customer')),
+                ('enrolment', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='hook_deliveries', to='campaigns.enrolment')),
+                ('flow', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='hook_deliveries', to='campaigns.flow')),
+                ('order', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='stores.order')),
+                ('store', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='hook_deliveries', to='stores.store')),
+            ],
+            options={
+                'abstract': False,
+            },
+        ),
+        migrations.CreateModel(
+            name='HookSecret',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('secret', postpurchase.crypto.EncryptedTextField()),
+                ('earlier', postpurchase.crypto.EncryptedTextField(blank=True)),
+                ('earlier_until', models.DateTimeField(blank=True, null=True)),
+                ('store', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='hook_secret', to='stores.store')),
+            ],
         ),
         migrations.CreateModel(
             name='InboxMail',
@@ -200,6 +245,35 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='StaffNotice',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('state', models.CharField(choices=[('due', 'due'), ('running', 'running'), ('done', 'done'), ('dead', 'dead'), ('held', 'held')], default='due', max_length=8)),
+                ('due_at', models.DateTimeField(default=postpurchase.clock.now)),
+                ('priority', models.SmallIntegerField(choices=[(0, 'write-back'), (10, 'transactional'), (20, 'poll'), (30, 'marketing'), (40, 'backfill')], default=30)),
+                ('attempts', models.PositiveIntegerField(default=0)),
+                ('lease_until', models.DateTimeField(blank=True, null=True)),
+                ('lease_token', models.UUIDField(blank=True, null=True)),
+                ('error_code', models.CharField(blank=True, default='', max_length=64)),
+                ('error', models.TextField(blank=True, default='')),
+                ('finished_at', models.DateTimeField(blank=True, null=True)),
+                ('key', models.CharField(max_length=200)),
+                ('step', models.CharField(max_length=40)),
+                ('roles', models.JSONField(default=list)),
+                ('subject', models.CharField(max_length=200)),
+                ('text', models.TextField(blank=True)),
+                ('created_at', models.DateTimeField(default=postpurchase.clock.now)),
+                ('sent_to', models.JSONField(default=list)),
+                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='stores.customer')),
+                ('flow', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='staff_notices', to='campaigns.flow')),
+                ('order', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='stores.order')),
+                ('store', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='staff_notices', to='stores.store')),
+            ],
+            options={
+                'abstract': False,
+            },
+        ),
+        migrations.CreateModel(
             name='StepRun',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -207,6 +281,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(max_length=20)),
                 ('at', models.DateTimeField(default=postpurchase.clock.now)),
                 ('outcome', models.CharField(choices=[('done', 'Done'), ('skipped', 'Skipped'), ('yes', 'Yes'), ('no', 'No')], default='done', max_length=8)),
+                ('lane', models.CharField(blank=True, max_length=40)),
                 ('reason', models.CharField(blank=True, max_length=200)),
                 ('enrolment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='runs', to='campaigns.enrolment')),
             ],
@@ -321,6 +396,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='enrolment',
+            index=models.Index(condition=models.Q(('state', 'due')), fields=['store', 'priority', 'due_at'], name='enrolment_turn'),
+        ),
+        migrations.AddIndex(
+            model_name='enrolment',
             index=models.Index(fields=['flow', 'status', 'step'], name='enrolment_where'),
         ),
         migrations.AddIndex(
@@ -330,6 +409,26 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='enrolment',
             constraint=models.UniqueConstraint(fields=('store', 'key'), name='enrolment_key'),
+        ),
+        migrations.AddIndex(
+            model_name='hookdelivery',
+            index=models.Index(condition=models.Q(('state', 'due')), fields=['priority', 'due_at'], name='hookdelivery_due'),
+        ),
+        migrations.AddIndex(
+            model_name='hookdelivery',
+            index=models.Index(condition=models.Q(('state', 'running')), fields=['lease_until'], name='hookdelivery_lease'),
+        ),
+        migrations.AddIndex(
+            model_name='hookdelivery',
+            index=models.Index(fields=['store', '-created_at'], name='hook_delivery_recent'),
+        ),
+        migrations.AddIndex(
+            model_name='hookdelivery',
+            index=models.Index(fields=['store', 'state', '-created_at'], name='hook_delivery_state'),
+        ),
+        migrations.AddConstraint(
+            model_name='hookdelivery',
+            constraint=models.UniqueConstraint(fields=('store', 'key'), name='hook_delivery_key'),
         ),
         migrations.AddIndex(
             model_name='inboxmail',
@@ -386,6 +485,18 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='sentledger',
             constraint=models.UniqueConstraint(fields=('store', 'key'), name='sent_ledger_key'),
+        ),
+        migrations.AddIndex(
+            model_name='staffnotice',
+            index=models.Index(condition=models.Q(('state', 'due')), fields=['priority', 'due_at'], name='staffnotice_due'),
+        ),
+        migrations.AddIndex(
+            model_name='staffnotice',
+            index=models.Index(condition=models.Q(('state', 'running')), fields=['lease_until'], name='staffnotice_lease'),
+        ),
+        migrations.AddConstraint(
+            model_name='staffnotice',
+            constraint=models.UniqueConstraint(fields=('store', 'key'), name='staff_notice_key'),
         ),
         migrations.AddConstraint(
             model_name='steprun',

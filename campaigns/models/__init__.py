@@ -5,6 +5,7 @@ from campaigns.models.content import MessageTemplate, TemplateDraft, TemplateVer
 from campaigns.models.flows import Enrolment, Flow, FlowVersion, StepRun
 from campaigns.models.inbox import InboxMail
 from campaigns.models.messages import Message, SentLedger
+from campaigns.models.outgoing import HookDelivery, HookSecret, StaffNotice
 from campaigns.models.simulation import DryRun
 from campaigns.models.visits import CountedLink, LinkVisit
 
@@ -16,12 +17,15 @@ __all__ = [
     "Enrolment",
     "Flow",
     "FlowVersion",
+    "HookDelivery",
+    "HookSecret",
     "InboxMail",
     "LinkVisit",
     "Message",
     "MessageTemplate",
     "Preference",
     "SentLedger",
+    "StaffNotice",
     "StepRun",
     "Suppression",
     "TemplateDraft",

@@ -1,6 +1,7 @@
 """Flows, their frozen versions, and people on their way through them."""
 
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from postpurchase import clock
@@ -68,7 +69,8 @@ class Enrolment(DueRow):
     """One person in one flow. Written by `campaigns.triggers.entering` and by `campaigns.engine` (moving).
 
     `key` says for what the person entered (flow and order, customer or event) and is unique: a repeated event enrols
-    nobody twice. `step` is the step to be done next; with `waiting` its wait has been reckoned and ends at `due_at`.
+    nobody twice. `step` is the step to be done next; with `waiting` its wait has been reckoned and ends at `wait_until`.
+    `due_at` may be earlier: somebody is woken to see whether an event that just came changes anything.
     """
 
     class Status(models.TextChoices):
@@ -88,6 +90,9 @@ class Enrolment(DueRow):
     reason = models.CharField(max_length=200, blank=True)
     step = models.CharField(max_length=40, blank=True)
     waiting = models.BooleanField(default=False)
+    wait_until = models.DateTimeField(null=True, blank=True)
+    # When an event about the person last came, by `campaigns.waking`.
+    woken_at = models.DateTimeField(null=True, blank=True)
     # What started it ({"event", "event_key", "at", "payload"}; with "past" {"days"} where a person had the flow run over
     # past data, and "by_hand" where one was chosen by hand) and what steps leave for later ones ("coupon", ...).
     context = models.JSONField(default=dict)
@@ -98,6 +103,8 @@ class Enrolment(DueRow):
         constraints = [models.UniqueConstraint(fields=["store", "key"], name="enrolment_key")]
         indexes = [
             *DueRow.Meta.indexes,
+            # One store after the other, when many people are due (`campaigns.turns`).
+            models.Index(fields=["store", "priority", "due_at"], condition=Q(state="due"), name="enrolment_turn"),
             models.Index(fields=["flow", "status", "step"], name="enrolment_where"),
             models.Index(fields=["flow", "entered_at"], name="enrolment_entered"),
         ]
@@ -120,6 +127,8 @@ class StepRun(models.Model):
     kind = models.CharField(max_length=20)
     at = models.DateTimeField(default=clock.now)
     outcome = models.CharField(max_length=8, choices=Outcome.choices, default=Outcome.DONE)
+    # Which way a split sent the person.
+    lane = models.CharField(max_length=40, blank=True)
     reason = models.CharField(max_length=200, blank=True)
 
     class Meta:

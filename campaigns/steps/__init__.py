@@ -1,11 +1,31 @@
 """The kinds of steps, one file each. A new kind is a new file here, imported below."""
 
-from campaigns.steps import ask_for_review, branch, end, give_points, issue_coupon, send_email, wait
-from campaigns.steps.base import Choose, Done, Kind, Leave, Outcome, Skipped, Step, Visit, WaitUntil, build, kinds
+from campaigns.steps import (
+    add_note,
+    add_tag,
+    ask_for_review,
+    branch,
+    call_webhook,
+    change_status,
+    end,
+    give_points,
+    issue_coupon,
+    notify_staff,
+    send_email,
+    set_meta,
+    split,
+    wait,
+    wait_for_date,
+    wait_for_event,
+    wait_for_time,
+)
+from campaigns.steps.base import Choose, Done, Happened, Kind, Leave, Outcome, Skipped, Step, Visit, WaitUntil, kinds
+from campaigns.steps.reading import build
 
 __all__ = [
     "Choose",
     "Done",
+    "Happened",
     "Kind",
     "Leave",
     "Outcome",
@@ -13,13 +33,23 @@ __all__ = [
     "Step",
     "Visit",
     "WaitUntil",
+    "add_note",
+    "add_tag",
     "ask_for_review",
     "branch",
     "build",
+    "call_webhook",
+    "change_status",
     "end",
     "give_points",
     "issue_coupon",
     "kinds",
+    "notify_staff",
     "send_email",
+    "set_meta",
+    "split",
     "wait",
+    "wait_for_date",
+    "wait_for_event",
+    "wait_for_time",
 ]

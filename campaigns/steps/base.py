@@ -1,19 +1,25 @@
 """What a step is: a frozen dataclass of its parameters, which is their schema, that can check, describe and run itself.
 
-A step writes rows in the transaction that also records the person's progress; it never touches the network.
+A step decides; it writes nothing and never touches the network. What it wants done it leaves on its visit as messages and
+effects, which the engine writes in the transaction that also records the person's progress, and a dry run only lists.
 """
 
-import dataclasses
-import types
-import typing
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from decimal import Decimal, InvalidOperation
-from typing import Any, Protocol, TypeVar
+from datetime import date, datetime
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
+from campaigns import zones
+from campaigns.effects import Effect
 from campaigns.models import Enrolment, Flow, Message
-from stores.models import Customer, Order, Store
+from stores.models import Customer, Order, OrderLine, Store
+
+# The two lanes of a branch.
+THEN, ELSE = "then", "else"
+# What the keys of due rows hold.
+LONGEST_KEY = 200
 
 
 @dataclass(frozen=True)
@@ -30,16 +36,16 @@ class Skipped:
 
 @dataclass(frozen=True)
 class WaitUntil:
-    """Come back at this moment and go on with the next step."""
+    """Come back at this moment, or earlier when an event about the person comes."""
 
     at: datetime
 
 
 @dataclass(frozen=True)
 class Choose:
-    """A branch: go down the one side or the other."""
+    """Go down one lane: `then` or `else` of a branch, or the name of a split's variant."""
 
-    yes: bool
+    lane: str
 
 
 @dataclass(frozen=True)
@@ -53,9 +59,24 @@ class Leave:
 Outcome = Done | Skipped | WaitUntil | Choose | Leave
 
 
+@dataclass(frozen=True)
+class Happened:
+    """An event about the person, as a step that waits for one sees it. `at` is when we learned of it."""
+
+    name: str
+    at: datetime
+    key: str = ""
+    order_id: int | None = None
+
+
 @dataclass
 class Visit:
-    """One person at one step. `at` is when the step was to run; `context` may be changed and is kept."""
+    """One person at one step. `at` is when the step was to run; `context` may be changed and is kept.
+
+    `values` are what the conditions ask about. `happened` are events about the person since entering, the oldest first,
+    and `dates` the days and moments by name; both only as far as the steps of the flow ask for them. `until` is when a
+    wait that has begun ends.
+    """
 
     enrolment: Enrolment
     uid: str
@@ -64,6 +85,10 @@ class Visit:
     values: Mapping[str, Any]
     context: dict[str, Any]
     messages: list[Message] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+    happened: Sequence[Happened] = ()
+    dates: Mapping[str, date | datetime | None] = field(default_factory=dict)
+    until: datetime | None = None
 
     @property
     def store(self) -> Store:
@@ -82,42 +107,106 @@ class Visit:
         return self.enrolment.order
 
     @property
+    def line(self) -> OrderLine | None:
+        return self.enrolment.line
+
+    @property
     def key(self) -> str:
         """Unique for this step and person, whatever the version; names every effect of the step."""
-        return f"{self.enrolment.flow_id}:{self.uid}:{self.enrolment.key.partition(':')[2]}"
+        key = f"{self.enrolment.flow_id}:{self.uid}:{self.enrolment.key.partition(':')[2]}"
+        if len(key) <= LONGEST_KEY:
+            return key
+        return f"{key[: LONGEST_KEY - 33]}#{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+
+    @property
+    def zones(self) -> tuple[ZoneInfo, ...]:
+        """Where the person's clocks may stand; never empty."""
+        order = self.order
+        country = (order.country if order else "") or self.customer.country
+        state = self.customer.region if country == self.customer.country else ""
+        return zones.of_recipient(self.store.tz, country=country, state=state, phone=self.customer.phone)
+
+    def begin(self) -> None:
+        """Note when this step began to wait, unless it has begun already."""
+        self.context["waits"] = {self.uid: self.now.isoformat()} | self.context.get("waits", {})
+
+    @property
+    def begun(self) -> datetime:
+        """When this step began to wait."""
+        return datetime.fromisoformat(self.context["waits"][self.uid])
+
+    def want(self, kind: str, **params: Any) -> None:
+        """Ask for an effect of this step; `params` must fit into JSON."""
+        self.effects.append(Effect(kind, self.uid, self.key, params))
 
 
-class Step(Protocol):
-    """A kind of step with its parameters."""
+class Step:
+    """A kind of step with its parameters. Kinds are frozen dataclasses that inherit from this."""
 
     def faults(self) -> list[str]:
         """What is wrong with well-typed parameters, a sentence for each fault."""
-        ...
+        return []
 
     def sentence(self) -> str:
         """What the step does, as the merchant reads it."""
-        ...
+        raise NotImplementedError
 
-    def run(self, visit: Visit) -> Outcome: ...
+    def run(self, visit: Visit) -> Outcome:
+        """Do it. A step that returned `WaitUntil` is not run again but resumed."""
+        raise NotImplementedError
+
+    def resume(self, visit: Visit) -> Outcome:
+        """The person was looked at again: the wait is over, or an event came that may end it."""
+        over = visit.until is None or visit.now >= visit.until
+        return Done() if over else WaitUntil(visit.until or visit.now)
+
+    def refused(self, reason: str) -> Outcome:
+        """An effect that the step asked for cannot be done."""
+        return Skipped(reason)
+
+    def conditions(self) -> list[Mapping[str, Any]]:
+        """The conditions among its parameters that are judged when it runs."""
+        return []
+
+    def events(self) -> frozenset[str]:
+        """The events that it waits for."""
+        return frozenset()
+
+    def dates(self) -> frozenset[str]:
+        """The dates that it reckons with (`campaigns.dates`)."""
+        return frozenset()
+
+    def lanes(self) -> tuple[str, ...]:
+        """The names of the ways that part here; empty when there is only one."""
+        return ()
 
 
 @dataclass(frozen=True)
 class Kind:
-    name: str
-    label: str
-    icon: str
-    params: type
+    """A registered kind of step. `group` is its place in the editor's palette; with `parts` it has `then` and `else`."""
 
+    name: str
+    label: Any
+    icon: str
+    params: type[Step]
+    group: str
+    parts: bool = False
+
+
+# The palette of the editor, in its order.
+GROUPS = ("send", "time", "way", "give", "shop", "team")
 
 _kinds: dict[str, Kind] = {}
-T = TypeVar("T", bound=type)
+T = TypeVar("T", bound=type[Step])
 
 
-def register(name: str, *, label: str, icon: str) -> Callable[[T], T]:
-    """Name a kind of step; decorates its dataclass."""
+def register(name: str, *, label: Any, icon: str, group: str, parts: bool = False) -> Callable[[T], T]:
+    """Name a kind of step; decorates its dataclass. Words for a form stand in the fields' metadata (`setting`)."""
+    if group not in GROUPS:
+        raise ValueError(f"{group!r} is no group of steps")
 
     def add(params: T) -> T:
-        _kinds[name] = Kind(name, label, icon, params)
+        _kinds[name] = Kind(name, label, icon, params, group, parts)
         return params
 
     return add
@@ -128,50 +217,28 @@ def kinds() -> Mapping[str, Kind]:
     return _kinds
 
 
-def build(kind: str, raw: Mapping[str, Any]) -> tuple[Step | None, list[str]]:
-    """The step made from a file's parameters, or None and a sentence for each fault."""
-    if kind not in _kinds:
-        return None, [f"there is no step {kind!r}. Known are {', '.join(sorted(_kinds))}."]
-    params = _kinds[kind].params
-    hints = typing.get_type_hints(params)
-    wanted = {each.name: each for each in dataclasses.fields(params)}
-    wrong = [f"{name} is not a setting of {kind}. It has {', '.join(wanted)}." for name in raw if name not in wanted]
-    values: dict[str, Any] = {}
-    for name, each in wanted.items():
-        if name not in raw:
-            if each.default is dataclasses.MISSING:
-                wrong.append(f"{name} is missing.")
-            continue
-        try:
-            values[name] = _typed(hints[name], raw[name])
-        except (ValueError, InvalidOperation):
-            wrong.append(f"{name} cannot be {raw[name]!r}.")
-    if wrong:
-        return None, wrong
-    step: Step = params(**values)
-    wrong = step.faults()
-    return (None, wrong) if wrong else (step, [])
+def setting(
+    label: Any,
+    *,
+    help: Any = "",
+    widget: str = "",
+    choices: Sequence[tuple[str, Any]] | Callable[[], Sequence[tuple[str, Any]]] = (),
+    unit: Any = "",
+    low: int | None = None,
+    high: int | None = None,
+) -> dict[str, Any]:
+    """Metadata of a parameter, from which the editor makes its form: `field(default=..., metadata=setting(...))`.
 
-
-def _typed(hint: Any, raw: Any) -> Any:
-    """The raw value of a file as the dataclass wants it. Raises ValueError when it does not fit."""
-    if typing.get_origin(hint) in {typing.Union, types.UnionType}:
-        if raw is None:
-            return None
-        hint = next(each for each in typing.get_args(hint) if each is not type(None))
-    if hint is Decimal:
-        if isinstance(raw, bool | float):
-            raise ValueError(raw)
-        amount = Decimal(raw)
-        if not amount.is_finite():
-            raise ValueError(raw)
-        return amount
-    if typing.get_origin(hint) is tuple:
-        if not isinstance(raw, list) or not all(isinstance(each, str) for each in raw):
-            raise ValueError(raw)
-        return tuple(raw)
-    if typing.get_origin(hint) is dict:
-        hint = dict
-    if not isinstance(raw, hint) or (hint is int and isinstance(raw, bool)):
-        raise ValueError(raw)
-    return raw
+    `widget` is text, textarea, number, money, time, times, weekdays, span, select, template, event, date, condition,
+    variants, members, url or pairs; by default it follows from the type. `choices` are (value, words), or a function that
+    gives them.
+    """
+    return {
+        "label": label,
+        "help": help,
+        "widget": widget or ("select" if choices else ""),
+        "choices": choices,
+        "unit": unit,
+        "low": low,
+        "high": high,
+    }

@@ -1,26 +1,37 @@
-"""Issue a coupon of the customer's own, made only when the step runs. Later mails of the flow wait until it is live."""
+"""A coupon of the customer's own for the mails that follow. It comes to exist only when one of them is about to go out."""
 
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from campaigns.steps.base import Done, Leave, Outcome, Visit, register
-from postpurchase.errors import BusinessError
-from stores import coupons
+from campaigns import wishes
+from campaigns.steps.base import Done, Leave, Outcome, Step, Visit, register, setting
+
+KINDS = (("fixed_cart", gettext_lazy("Amount off the order")), ("percent", gettext_lazy("Percentage off the order")))
 
 
-@register("issue_coupon", label="Coupon", icon="ticket")
+@register("issue_coupon", label=gettext_lazy("Coupon"), icon="ticket", group="give")
 @dataclass(frozen=True)
-class IssueCoupon:
-    """`kind` fixed_cart takes `amount` in the shop's currency, percent a percentage."""
+class IssueCoupon(Step):
+    """`kind` fixed_cart takes `amount` in the shop's currency, percent a percentage.
 
-    amount: Decimal
-    kind: str = "fixed_cart"
-    valid_days: int = 30
-    minimum: Decimal | None = None
-    prefix: str = ""
+    The step only keeps what is wished for. The outbox has it made when it would send (`campaigns.wishes`), and the mail
+    then waits until it is live; the days count from there. A second mail of the flow carries the same coupon.
+    """
+
+    amount: Decimal = field(metadata=setting(gettext_lazy("Amount"), widget="money"))
+    kind: str = field(default="fixed_cart", metadata=setting(gettext_lazy("Kind"), choices=KINDS))
+    valid_days: int = field(
+        default=30, metadata=setting(gettext_lazy("Valid for"), unit=gettext_lazy("days"), low=1, high=730)
+    )
+    minimum: Decimal | None = field(
+        default=None, metadata=setting(gettext_lazy("Order must be at least"), widget="money")
+    )
+    prefix: str = field(
+        default="", metadata=setting(gettext_lazy("Code begins with"), help=gettext_lazy("Empty: your store’s name."))
+    )
 
     def faults(self) -> list[str]:
         wrong = []
@@ -39,21 +50,15 @@ class IssueCoupon:
         return _("Make a coupon for %(amount)s, valid for %(days)s days") % {"amount": amount, "days": self.valid_days}
 
     def run(self, visit: Visit) -> Outcome:
-        last_day = visit.now.astimezone(visit.store.tz).date() + timedelta(days=self.valid_days)
-        try:
-            coupon = coupons.issue(
-                visit.store,
-                source=f"flow:{visit.key}",
-                amount=self.amount,
-                kind=self.kind,
-                customer=visit.customer,
-                emails=(visit.customer.email,),
-                expires_on=last_day,
-                minimum=self.minimum,
-                prefix=self.prefix,
-            )
-        except BusinessError as refusal:
-            # What follows would speak of a coupon that is not there.
-            return Leave(refusal.message)
-        visit.context["coupon_id"] = coupon.pk
+        if not visit.store.can_write:
+            # What follows would speak of a coupon that cannot be.
+            return Leave(_("The keys of this store may only read, so no coupon can be made."))
+        visit.context[wishes.NAME] = wishes.wish(
+            visit.key,
+            amount=self.amount,
+            kind=self.kind,
+            valid_days=self.valid_days,
+            minimum=self.minimum,
+            prefix=self.prefix,
+        )
         return Done()

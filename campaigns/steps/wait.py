@@ -1,35 +1,55 @@
 """Wait for a time: days and hours after the event or after the step before, then perhaps for an hour of the day."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from campaigns import times
-from campaigns.steps.base import Done, Outcome, Visit, WaitUntil, register
+from campaigns.steps.base import Done, Outcome, Step, Visit, WaitUntil, register, setting
+
+_SINCE = (("step", gettext_lazy("the step before")), ("event", gettext_lazy("what started the flow")))
 
 
-@register("wait", label="Wait", icon="clock")
+@register("wait", label=gettext_lazy("Wait"), icon="clock", group="time")
 @dataclass(frozen=True)
-class Wait:
-    """`days` are calendar days in the shop's zone, `hours` and `minutes` exact spans.
+class Wait(Step):
+    """`months` and `days` are of the calendar in the shop's zone, `hours` and `minutes` exact spans.
 
     `since` "event" counts from what started the flow, "step" from now. `until` "HH:MM" waits for that time of day;
     `between` ["HH:MM", "HH:MM"] only lets a moment stand that lies there, else it takes the next start.
     """
 
-    days: int = 0
-    hours: int = 0
-    minutes: int = 0
-    since: str = "step"
-    until: str = ""
-    between: tuple[str, ...] = ()
+    days: int = field(default=0, metadata=setting(gettext_lazy("Days"), low=0, high=730))
+    hours: int = field(default=0, metadata=setting(gettext_lazy("Hours"), low=0, high=8760))
+    minutes: int = field(default=0, metadata=setting(gettext_lazy("Minutes"), low=0, high=1440))
+    months: int = field(
+        default=0,
+        metadata=setting(
+            gettext_lazy("Months"), low=0, high=24, help=gettext_lazy("A month that is too short ends on its last day.")
+        ),
+    )
+    since: str = field(default="step", metadata=setting(gettext_lazy("Counted from"), choices=_SINCE))
+    until: str = field(
+        default="",
+        metadata=setting(gettext_lazy("Then until"), widget="time", help=gettext_lazy("In your store’s time zone.")),
+    )
+    between: tuple[str, ...] = field(
+        default=(),
+        metadata=setting(
+            gettext_lazy("Only between"),
+            widget="times",
+            help=gettext_lazy("Outside these hours it waits for the next start, in your store’s time zone."),
+        ),
+    )
 
     def faults(self) -> list[str]:
         wrong = []
-        if min(self.days, self.hours, self.minutes) < 0 or self.days > 730 or self.hours > 8760 or self.minutes > 1440:
+        most = ((self.months, 24), (self.days, 730), (self.hours, 8760), (self.minutes, 1440))
+        if any(not 0 <= n <= limit for n, limit in most):
             wrong.append(_("A wait lies between no time and two years."))
-        if not (self.days or self.hours or self.minutes or self.until or self.between):
+        if not (self.months or self.days or self.hours or self.minutes or self.until or self.between):
             wrong.append(_("A wait needs days, hours, minutes, until or between."))
         if self.since not in {"event", "step"}:
             wrong.append(_("since is event or step."))
@@ -45,6 +65,8 @@ class Wait:
 
     def sentence(self) -> str:
         spans = []
+        if self.months:
+            spans.append(_("1 month") if self.months == 1 else _("%(n)s months") % {"n": self.months})
         if self.days:
             spans.append(_("1 day") if self.days == 1 else _("%(n)s days") % {"n": self.days})
         if self.hours:
@@ -69,6 +91,8 @@ class Wait:
     def run(self, visit: Visit) -> Outcome:
         zone = visit.store.tz
         at = datetime.fromisoformat(visit.context["at"]) if self.since == "event" else visit.now
+        if self.months:
+            at = times.add_months(at, self.months, zone)
         if self.days:
             at = times.add_days(at, self.days, zone)
         at += timedelta(hours=self.hours, minutes=self.minutes)

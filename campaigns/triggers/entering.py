@@ -15,7 +15,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from campaigns import bulk, definitions
+from campaigns import bulk, definitions, waking
 from campaigns.definitions import Definition
 from campaigns.models import Enrolment, Flow, FlowVersion
 from campaigns.triggers import plain
@@ -69,6 +69,7 @@ def enrol(event: Event) -> None:
     """
     if event.historic or event.customer is None or event.customer.erased_at:
         return
+    waking.wake(event)
     live = Flow.objects.filter(store_id=event.store_id, live__isnull=False).exclude(state=Flow.State.OFF)
     for flow in live.select_related("live"):
         assert flow.live is not None

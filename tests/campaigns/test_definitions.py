@@ -37,7 +37,7 @@ BRANCH = {
         ({"steps": [{"uid": "mail", "kind": "send_email"}]}, "Step 1: template is missing."),
         (
             {"steps": [send(speed=9)]},
-            "Step 1: speed is not a setting of send_email. It has template, title, purpose, useful_days.",
+            "Step 1: speed is not a setting of send_email. It has template, title, purpose, useful_for, send_if.",
         ),
         ({"steps": [wait(days="two")]}, "Step 1: days cannot be 'two'."),
         ({"steps": [wait()]}, "Step 1: A wait needs days, hours, minutes, until or between."),
@@ -46,7 +46,7 @@ BRANCH = {
             {"steps": [wait(between=["18:00", "10:00"])]},
             "Step 1: between must begin before it ends, on the same day.",
         ),
-        ({"steps": [send() | {"then": []}]}, "Step 1: only a branch has then and else."),
+        ({"steps": [send() | {"then": []}]}, "Step 1: send_email has no then and else."),
         ({"steps": [{"uid": "c", "kind": "issue_coupon", "amount": 1.5}]}, "Step 1: amount cannot be 1.5."),
         ({"steps": [{"uid": "p", "kind": "give_points", "points": 0}]}, "Step 1: points lies between 1 and 1,000,000."),
     ],
@@ -61,18 +61,27 @@ def test_an_unknown_event_or_step_is_told_with_those_that_exist():
     assert step.startswith("Step 1: there is no step 'dance'. Known are ask_for_review, branch,")
 
 
-def test_branches_deeper_than_two_are_refused():
-    deep = BRANCH | {"uid": "a", "then": [BRANCH | {"uid": "b", "then": [BRANCH]}], "else": []}
-    assert "Step 1a1: branches lie more than 2 deep." in definitions.faults(file(deep))
+def _deep(levels):
+    inner = [send("leaf")]
+    for n in range(levels):
+        condition = {"field": "order.total", "op": "gt", "value": n}
+        inner = [{"uid": f"level{n}", "kind": "branch", "condition": condition, "then": inner, "else": []}]
+    return file(*inner)
+
+
+def test_branches_may_lie_ten_deep_and_no_deeper():
+    assert definitions.faults(_deep(10)) == []
+    assert definitions.depth_of(_deep(10)["steps"]) == 10
+    assert definitions.faults(_deep(11)) == ["Step 1a1a1a1a1a1: branches lie more than 10 deep."]
 
 
 def test_steps_know_what_follows_them():
     steps = definitions.parse(file(BRANCH, send("after"))).steps
     assert {uid: (each.number, each.then, each.otherwise, each.next) for uid, each in steps.items()} == {
         "check": ("1", "big", "pause", "after"),
-        "big": ("1a", "stop", "stop", "stop"),
-        "stop": ("1b", "after", "after", "after"),
-        "pause": ("1c", "after", "after", "after"),
+        "big": ("1a", "", "", "stop"),
+        "stop": ("1b", "", "", "after"),
+        "pause": ("1c", "", "", "after"),
         "after": ("2", "", "", ""),
     }
 

@@ -1,8 +1,5 @@
 """The steps that give something: once for each person, in the shop's days, and nothing promised that cannot be kept."""
 
-from datetime import date
-from decimal import Decimal
-
 import pytest
 
 from campaigns import library
@@ -23,19 +20,6 @@ POINTS = {"uid": "points", "kind": "give_points", "points": 50}
 def _late_in_the_evening():
     # 20 November, 23:30 in Bucharest; already the 21st nowhere in the shop.
     clock.freeze(NOON.replace(hour=21, minute=30))
-
-
-def test_a_coupon_is_the_customers_own_and_the_mail_after_it_waits_for_it():
-    store = make_store()
-    publish(store, file(COUPON, send()))
-    order = make_order(store)
-    happen(order)
-    assert not Coupon.objects.exists()
-    run()
-    coupon = Coupon.objects.get()
-    assert (coupon.amount, coupon.minimum, coupon.expires_on) == (Decimal("15.5"), Decimal(50), date(2026, 11, 30))
-    assert (coupon.customer, coupon.emails, coupon.state) == (order.customer, [order.customer.email], "pending")
-    assert Message.objects.get().context["coupon_id"] == coupon.pk
 
 
 def test_a_store_that_cannot_be_written_to_promises_no_coupon():
