@@ -84,7 +84,8 @@ def label(kind: str) -> str:
 def setting(kind: str, name: str) -> str:
     """A setting of a kind of step in words."""
     if kind in kinds():
-        for each in dataclasses.fields(kinds()[kind].params):
+        params: Any = kinds()[kind].params
+        for each in dataclasses.fields(params):
             if each.name == name:
                 return str(each.metadata.get("label") or name.replace("_", " "))
     return name.replace("_", " ")

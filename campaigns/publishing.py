@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Count, Max, QuerySet
 from django.utils.translation import gettext as _
 
-from campaigns import bulk, definitions, differences, drafts, flows
+from campaigns import bulk, dates, definitions, differences, drafts, flows
 from campaigns.definitions import Definition, Placed
 from campaigns.flows import Actor
 from campaigns.models import Enrolment, Flow, FlowVersion
@@ -228,11 +228,11 @@ def _reckon(place: Placed, pks: list[int]) -> int:
         .order_by("pk")
     )
     changes = []
-    for row in rows:
+    known = dates.load(place.step.dates(), rows)
+    for row, own in zip(rows, known, strict=True):
         began: datetime = row.came_at or row.entered_at
-        outcome = place.step.run(Visit(row, place.uid, began, began, {}, dict(row.context), []))
+        outcome = place.step.run(Visit(row, place.uid, began, began, {}, dict(row.context), dates=own))
         due_at = outcome.at if isinstance(outcome, WaitUntil) else now
-        changes.append(
-            (max(due_at, now), str(State.HELD if row.state == State.HELD else State.DUE), None, None, row.pk)
-        )
-    return bulk.update(Enrolment, ("due_at", "state", "lease_token", "lease_until"), ("id",), changes)
+        ends = max(due_at, now)
+        changes.append((ends, ends, str(State.HELD if row.state == State.HELD else State.DUE), None, None, row.pk))
+    return bulk.update(Enrolment, ("due_at", "wait_until", "state", "lease_token", "lease_until"), ("id",), changes)

@@ -132,8 +132,9 @@ class Visit:
 
     @property
     def begun(self) -> datetime:
-        """When this step began to wait."""
-        return datetime.fromisoformat(self.context["waits"][self.uid])
+        """When this step began to wait; when the person entered, where that was not noted (the step was another kind)."""
+        noted = self.context.get("waits", {}).get(self.uid)
+        return datetime.fromisoformat(noted) if noted else self.enrolment.entered_at
 
     def want(self, kind: str, **params: Any) -> None:
         """Ask for an effect of this step; `params` must fit into JSON."""

@@ -58,7 +58,7 @@ def test_a_fault_is_told_in_a_sentence(change, sentence):
 def test_an_unknown_event_or_step_is_told_with_those_that_exist():
     [event, step] = definitions.faults(file({"uid": "x", "kind": "dance"}, event="order.sung"))
     assert event.startswith("trigger: 'order.sung' starts no flow. Known are case.confirmed_solved,")
-    assert step.startswith("Step 1: there is no step 'dance'. Known are ask_for_review, branch,")
+    assert step.startswith("Step 1: there is no step 'dance'. Known are add_note, add_tag,")
 
 
 def _deep(levels):

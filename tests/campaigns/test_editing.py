@@ -133,4 +133,4 @@ def test_the_same_file_differs_in_nothing(data):
 def test_a_setting_that_no_sentence_tells_is_named(data):
     after = file(*data["steps"])
     after["steps"][1]["purpose"] = "review"
-    assert differences.sentences(data, after) == ["Step 2, purpose: “nothing” becomes “review”."]
+    assert differences.sentences(data, after) == ["Step 2, Purpose: “nothing” becomes “review”."]
