@@ -121,6 +121,11 @@ def faults(store: Store, data: dict[str, Any]) -> list[str]:
     """Why this draft cannot be published, a sentence for each fault."""
     found = definitions.faults(data)
     known = set(store.message_templates.values_list("name", flat=True))
+    for spot in editing.spots(data):
+        if spot.step.get("kind") == "branch" and not spot.step.get("condition"):
+            # Said shortly: a new step that nobody has filled in yet.
+            found = [fault for fault in found if not fault.startswith(f"Step {spot.number}: condition")]
+            found.append(_("Step %(number)s: Choose what to check.") % {"number": spot.number})
     sent = [(spot, spot.step.get("template")) for spot in editing.spots(data)]
     named = [(spot, name) for spot, name in sent if isinstance(name, str) and name.strip()]
     of_messages = proofs.faults_of(store, [name for _spot, name in named if name in known])

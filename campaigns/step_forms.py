@@ -126,6 +126,12 @@ def conditions_in(params: type) -> list[str]:
     return [file_name(each) for each in dataclasses.fields(params) if _asks(hints[each.name])]
 
 
+def trees_in(params: type) -> list[str]:
+    """The parameters that are one condition each."""
+    hints = typing.get_type_hints(params)
+    return [file_name(each) for each in dataclasses.fields(params) if _bare(hints[each.name]) is dict]
+
+
 def _asks(hint: Any) -> bool:
     """Whether a parameter is a condition or a list of them."""
     return _bare(hint) is dict or any(_bare(each) is dict for each in typing.get_args(hint))

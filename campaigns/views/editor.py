@@ -11,11 +11,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
-from campaigns import cards, definitions, drafts, editing, flow_words, step_forms, words
+from campaigns import cards, condition_forms, definitions, drafts, editing, flow_words, step_forms, words
 from campaigns.models import Flow, FlowVersion
 from campaigns.steps import kinds
 from postpurchase.errors import BusinessError
 from stores.access import FLOWS_EDIT, ORDERS_VIEW, StoreRequest, store_view
+from stores.conditions.builder import Builder
 
 
 def load(request: StoreRequest, slug: str) -> Flow:
@@ -37,6 +38,9 @@ def page(request: StoreRequest, flow: Flow, *, panel: str = "", status: int = 20
     shown = cards.of(data, cards.numbers_of(flow), faults)
     every = list(cards.every(shown))
     moved, went = request.GET.get("moved", ""), request.GET.get("went", "")
+    if context.get("token") is None:
+        # Else a form that goes on: what it was opened on stays what it is judged by.
+        context["token"] = flow.draft_token
     context |= {
         "flow": flow,
         "data": data,
@@ -94,18 +98,19 @@ def step(request: StoreRequest, flow: str, uid: str) -> HttpResponse:
     kind = str(spot.step.get("kind"))
     params = kinds()[kind].params if kind in kinds() else None
     raw = flow_words.params(spot.step)
-    form = step_forms.make(params, raw, store=request.store, data=request.POST if posted else None) if params else None
-    status = 200
-    if posted and form is not None and form.is_valid():
-        conditions_kept = (
-            {name: raw[name] for name in step_forms.conditions_in(params) if name in raw} if params else {}
-        )
-        wanted = conditions_kept | form.params()
+    sent = request.POST if posted else None
+    form = step_forms.make(params, raw, store=request.store, data=sent) if params else None
+    asked = condition_forms.of_step(spot.step, params, data, request.store, sent)
+    acted = any(builder.acted for _name, _label, builder in asked)
+    wrong = any(builder.faults for _name, _label, builder in asked)
+    status, token = 200, None
+    if posted and form is not None and not acted and not wrong and form.is_valid():
+        wanted, when = _settings(spot.step, params, form, asked)
         try:
             drafts.change(
                 found,
                 token_of(request),
-                lambda file: editing.set_params(file, uid, wanted, spot.step.get("when")),
+                lambda file: editing.set_params(file, uid, wanted, when),
                 actor=request.user,
                 what=f"step {uid}",
             )
@@ -116,23 +121,33 @@ def step(request: StoreRequest, flow: str, uid: str) -> HttpResponse:
             messages.success(request, _("Step %(number)s is saved in the draft.") % {"number": spot.number})
             return HttpResponseRedirect(edit_url(request, found, f"#open-{uid}"))
     elif posted:
-        status = 422
+        status, token = 200 if acted else 422, token_of(request)
     return page(
         request,
         found,
         panel="campaigns/panel_step.html",
         status=status,
+        token=token,
         form=form,
         selected=uid,
         spot=spot,
         label=flow_words.label(kind),
-        conditions=[
-            (flow_words.setting(kind, name), flow_words.condition(raw.get(name)))
-            for name in (step_forms.conditions_in(params) if params else [])
-        ],
-        when=flow_words.condition(spot.step.get("when")),
+        asked=asked,
         places=_places(data, uid),
     )
+
+
+def _settings(
+    step: dict[str, Any], params: type | None, form: step_forms.ParamsForm, asked: list[tuple[str, str, Builder]]
+) -> tuple[dict[str, Any], Any]:
+    """The step's settings out of its form and builders, and its "only if". What no form shows stays."""
+    raw = flow_words.params(step)
+    trees = {name: condition_forms.tree_of(builder, step.get(name)) for name, _label, builder in asked}
+    when = trees.pop(condition_forms.WHEN)
+    kept = {name: raw[name] for name in step_forms.conditions_in(params or object) if name in raw}
+    needed = step_forms.blank(params) if params else {}
+    given = {name: tree or {} for name, tree in trees.items() if tree or name in needed}
+    return {name: value for name, value in kept.items() if name not in trees} | given | form.params(), when
 
 
 def _places(data: dict[str, Any], uid: str) -> list[tuple[str, str]]:

@@ -36,6 +36,7 @@ PAGES = (
     "",
     "edit/",
     "edit/steps/request/",
+    "edit/steps/after_a_case/",
     "edit/start/",
     "edit/add/?after=after_a_case",
     "edit/file/",

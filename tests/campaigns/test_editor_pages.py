@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.urls import reverse
@@ -140,12 +141,75 @@ def test_a_broken_card_is_marked_and_the_list_of_faults_takes_the_focus(client, 
     assert f'href="{url(flow, "flow_step", uid="big")}#panel"' in html
 
 
-def test_the_start_keeps_its_conditions_when_other_things_change(client, shop):
-    flow = publish(shop, file(send("a"), trigger={"event": "order.paid", "where": BIG}))
-    post(client, flow, "flow_start", {"event": "order.paid", "also": ["order.placed"], "reentry": "once", "klass": "S"})
+def sent(html):
+    """What a browser would send of the form in the panel, unchanged."""
+    panel = html[html.index('id="panel"') :].split("</form>")[0]
+    values = {}
+    for tag in re.findall(r"<input[^>]*>", panel):
+        found = dict(re.findall(r'([a-z]+)="([^"]*)"', tag))
+        if found.get("type") not in {"checkbox", "radio"} or " checked" in tag:
+            values.setdefault(found["name"], []).append(found.get("value", ""))
+    for name, body in re.findall(r'<select[^>]*name="([^"]+)"[^>]*>(.*?)</select>', panel, re.S):
+        values[name] = re.findall(r'<option value="([^"]*)"[^>]*selected', body)
+    return {
+        name: list(map(unescape, some)) for name, some in values.items() if name not in {"token", "csrfmiddlewaretoken"}
+    }
+
+
+def test_saving_the_start_untouched_changes_nothing(client, shop):
+    flow = publish(shop, file(send("a"), trigger={"event": "order.paid", "where": {"all": [BIG, BIG]}}, reentry="once"))
+    assert post(client, flow, "flow_start", sent(get(client, flow, "flow_start"))).status_code == 302
     flow.refresh_from_db()
-    assert flow.draft["trigger"] == {"event": ["order.paid", "order.placed"], "where": BIG}
-    assert (flow.draft["reentry"], flow.draft["class"]) == ("once", "S")
+    assert flow.draft is None
+
+
+def test_saving_a_check_untouched_changes_nothing(client, shop):
+    nested = {"any": [BIG, {"all": [BIG, {"field": "order.status", "op": "in", "value": ["trash", "completed"]}]}]}
+    flow = publish(shop, file(BRANCH | {"condition": nested}, send("a", when=BIG)))
+    for uid in ("check", "a"):
+        assert (
+            post(client, flow, "flow_step", sent(get(client, flow, "flow_step", uid=uid)), uid=uid).status_code == 302
+        )
+    flow.refresh_from_db()
+    assert flow.draft is None
+
+
+def test_the_start_takes_other_triggers_and_conditions(client, shop):
+    flow = publish(shop, file(send("a"), trigger={"event": "order.paid", "where": BIG}))
+    form = sent(get(client, flow, "flow_start"))
+    form |= {"also": ["order.placed"], "reentry": "every_days", "days": "30", "c-where-0-value": "250"}
+    post(client, flow, "flow_start", form)
+    flow.refresh_from_db()
+    assert flow.draft["trigger"]["event"] == ["order.paid", "order.placed"]
+    assert (flow.draft["trigger"]["where"]["field"], str(flow.draft["trigger"]["where"]["value"])) == (
+        "order.total",
+        "250",
+    )
+    assert (flow.draft["reentry"], flow.draft["exit_when"]) == ({"every_days": 30}, flow.live.definition["exit_when"])
+
+
+def test_a_condition_is_put_together_row_by_row_without_a_script(client, flow):
+    post(client, flow, "flow_step_add", {"kind": "branch", "after": "a"})
+    assert "Choose what to check." in get(client, flow, "flow_edit")
+    form = sent(get(client, flow, "flow_step", uid="branch"))
+    answer = post(client, flow, "flow_step", form | {"c-condition-do": "add-0"}, uid="branch")
+    form = sent(answer.content.decode()) | {"c-condition-0-field": "order.total"}
+    assert steps(flow)[2]["condition"] == {}
+    form = sent(post(client, flow, "flow_step", form | {"c-condition-do": "show"}, uid="branch").content.decode())
+    wanted = form | {"c-condition-0-op": "gt", "c-condition-0-value": "abc"}
+    assert post(client, flow, "flow_step", wanted, uid="branch").status_code == 422
+    wanted |= {"c-condition-0-value": "100"}
+    assert post(client, flow, "flow_step", wanted, uid="branch").status_code == 302
+    assert steps(flow)[2]["condition"]["field"] == "order.total"
+    assert "things to mend" not in get(client, flow, "flow_edit")
+
+
+def test_a_form_that_goes_on_is_judged_by_the_draft_that_it_was_opened_on(client, flow):
+    form = sent(get(client, flow, "flow_step", uid="w"))
+    post(client, flow, "flow_step_do", uid="a", action="up")
+    answer = client.post(url(flow, "flow_step", uid="w"), form | {"token": "0", "c-when-do": "add-0"})
+    assert 'name="token" value="0"' in answer.content.decode()
+    assert client.post(url(flow, "flow_step", uid="w"), form | {"token": "0"}).status_code == 409
 
 
 def test_the_number_of_queries_does_not_depend_on_steps_or_people(client, shop, django_assert_max_num_queries):
