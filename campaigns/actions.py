@@ -37,13 +37,13 @@ def cancel(store: Store, messages: QuerySet[Message], *, actor: Actor) -> int:
 
 
 def approve(store: Store, messages: QuerySet[Message], *, actor: Actor) -> int:
-    """Those that wait for approval go out as soon as a worker takes them, if the last look finds nothing against it."""
+    """Those that wait for approval go out when caps and hours allow, if the last look finds nothing against it."""
     return _go(store, messages, Q(status=Status.APPROVAL), actor=actor, action="message.approve")
 
 
 def send_now(store: Store, messages: QuerySet[Message], *, actor: Actor) -> int:
-    """Planned and waiting ones go out now: no hold, no quiet hours; consent and the order's state still count."""
-    return _go(store, messages, Q(status__in=OPEN), actor=actor, action="message.send_now")
+    """Planned and waiting ones go out now: no cap, no hold, no quiet hours; consent and the order's state still count."""
+    return _go(store, messages, Q(status__in=OPEN), actor=actor, action="message.send_now", pressed_at=clock.now())
 
 
 def retry(store: Store, messages: QuerySet[Message], *, actor: Actor) -> int:
@@ -52,7 +52,7 @@ def retry(store: Store, messages: QuerySet[Message], *, actor: Actor) -> int:
     return _go(store, messages, wanted, actor=actor, action="message.retry")
 
 
-def _go(store: Store, messages: QuerySet[Message], wanted: Q, *, actor: Actor, action: str) -> int:
+def _go(store: Store, messages: QuerySet[Message], wanted: Q, *, actor: Actor, action: str, **more: Any) -> int:
     now = clock.now()
     changed = _change(
         store,
@@ -68,6 +68,7 @@ def _go(store: Store, messages: QuerySet[Message], wanted: Q, *, actor: Actor, a
         attempts=0,
         error_code="",
         finished_at=None,
+        **more,
     )
     queue.wake()
     return changed

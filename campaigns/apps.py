@@ -16,9 +16,9 @@ class CampaignsConfig(AppConfig):
             outbox,
             overlap,
             pages,
-            rechecks,
             requests,
             shown,
+            troubles,
         )
         from campaigns.triggers import entering
         from campaigns.views import inbox, shopper
@@ -30,7 +30,7 @@ class CampaignsConfig(AppConfig):
         overlap.register()
         entering.subscribe()
         requests.subscribe()
-        rechecks.add_hold(fields.hold_for_cases)
+        troubles.register()
         events.subscribe(events.ORDER_PLACED, "campaigns.checkout_box", consent.read_checkout_box)
         registries.add_eraser(consent.forget)
         registries.add_eraser(housekeeping.forget)

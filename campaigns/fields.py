@@ -1,7 +1,6 @@
 """What flows may ask about that needs both an order and what was sent for it; reviews registers its own fields."""
 
-from collections.abc import Callable, Sequence
-from datetime import timedelta
+from collections.abc import Callable
 from typing import Any
 
 from django.db.models import BooleanField, CharField, DateTimeField, Exists, F, Max, OuterRef, Q, Subquery, Value
@@ -10,15 +9,11 @@ from django.utils.translation import gettext_lazy as _
 from campaigns import rechecks
 from campaigns.models import Consent, Message
 from campaigns.models.consent import ConsentState
-from postpurchase import clock
-from reviews import cases
 from reviews.models import Case
 from stores import conditions
 from stores.conditions import Field, Scope
 from stores.conditions.expressions import count_of, yes_no
 from stores.models import Store
-
-QUIET_AFTER_CASE = timedelta(days=7)
 
 
 def _historic(scope: Scope) -> Any:
@@ -68,19 +63,6 @@ def _latest(column: str, **only: Any) -> Callable[[Scope], Any]:
         return Subquery(found, output_field=DateTimeField())
 
     return latest
-
-
-def hold_for_cases(messages: Sequence[Message]) -> dict[int, str]:
-    """Nothing is asked or advertised while something is wrong; an opinion not for 7 days after it was put right."""
-    people = {each.customer_id for each in messages}
-    open_, healing = cases.troubles(people, since=clock.now() - QUIET_AFTER_CASE)
-    held = {}
-    for each in messages:
-        if each.customer_id in open_:
-            held[each.pk] = "open case"
-        elif each.purpose == "review" and each.order_id in healing:
-            held[each.pk] = "a case was solved less than 7 days ago"
-    return held
 
 
 _MESSAGES, _CONSENT = _("Messages"), _("Consent")

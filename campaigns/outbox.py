@@ -7,13 +7,13 @@ sent: then the message is `unknown` and never sent again by itself. No double ma
 
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import prefetch_related_objects
 
-from campaigns import consent, content, rechecks, rendering, wishes
+from campaigns import breaker, consent, content, guards, journal, rechecks, rendering, second_look, wishes
 from campaigns.channels import email
 from campaigns.channels.email import Handed
 from campaigns.context import build_context, language_of
@@ -29,11 +29,12 @@ from stores.models import MessageRequest
 
 log = logging.getLogger(__name__)
 
-BATCH = 20
+BATCH = 50
 LEASE = timedelta(seconds=300)
 RETRIES = (5, 15, 60, 240)  # minutes
 RENDER_TRIES = 3
-ACCOUNT_LOOK = timedelta(minutes=15)
+# The first half of the PostgreSQL lock under which one person's caps are judged.
+SLOT_LOCK = 7401
 STOPPED = "the sender stopped while handing it over"
 # What the sweep of stopped workers writes.
 CRASHED = "crash_loop"
@@ -53,24 +54,48 @@ def run_due(budget_seconds: float = 20.0) -> int:
     """Work off due messages within the budget; how many were looked at."""
     ends = clock.monotonic() + budget_seconds
     looked = 0
-    while clock.monotonic() < ends:
-        try:
-            taken, ready = _take()
-        except Exception:
-            log.exception("a batch of messages could not be judged; each is judged alone")
-            taken, ready = _take_singly()
-        if not taken:
-            break
-        killpoints.reach("outbox.claimed")
-        looked += taken
-        refused: set[int] = set()
-        for message in ready:
-            if clock.monotonic() >= ends or message.store_id in refused:
-                # Back into the queue; a store whose account refuses is held there by the next look.
-                _settle(message, Status.PLANNED, State.DUE, attempts=max(message.attempts - 1, 0))
-            elif _hand_over(message) == email.ACCOUNT:
-                refused.add(message.store_id)
+    _begin()
+    with email.kept_connections():
+        while clock.monotonic() < ends:
+            taken = _run_batch(ends)
+            if not taken:
+                break
+            looked += taken
     return looked
+
+
+_compared = False
+
+
+def _begin() -> None:
+    """Once in a process the journal is compared; at each call the clock."""
+    global _compared
+    if not _compared:
+        journal.compare()
+        _compared = True
+    guards.watch_clock()
+
+
+def _run_batch(ends: float) -> int:
+    """Claim, judge and hand over one batch; how many were looked at."""
+    try:
+        taken, ready = _take()
+    except Exception:
+        log.exception("a batch of messages could not be judged; each is judged alone")
+        taken, ready = _take_singly()
+    killpoints.reach("outbox.claimed")
+    journal.write([message for message, _ in ready])
+    resting: set[int] = set()
+    kept_back = []
+    for message, seen in ready:
+        if clock.monotonic() >= ends or message.store_id in resting:
+            # Back into the queue; a store whose account refuses is held there by the next look.
+            _settle(message, Status.PLANNED, State.DUE, attempts=max(message.attempts - 1, 0))
+            kept_back.append(message)
+        elif not (_is_unchanged(message, seen) and _hand_over(message, resting)):
+            kept_back.append(message)
+    journal.take_back(kept_back)
+    return taken
 
 
 def end_crashed() -> int:
@@ -82,23 +107,27 @@ def end_crashed() -> int:
     done = 0
     for row in rows[:100]:
         if row.status == Status.HANDING:
-            done += _settle(row, Status.UNKNOWN, State.DEAD, reason=STOPPED, code="unclear")
+            done += _unclear(row, STOPPED)
         else:
             reason = "the sender stopped too often before handing it over; it was not sent"
             done += _settle(row, Status.FAILED, State.DEAD, reason=reason, code=CRASHED)
     return done
 
 
-def _take() -> tuple[int, list[Message]]:
+# A message that is to be sent, and what its verdict rests on.
+Ready = tuple[Message, second_look.Stamp | None]
+
+
+def _take() -> tuple[int, list[Ready]]:
     """Claim and judge a batch in one transaction: how many, and those that are to be sent."""
     with transaction.atomic():
         rows = due.claim(Message, limit=BATCH, lease=LEASE)
         return len(rows), _judge(rows)
 
 
-def _take_singly() -> tuple[int, list[Message]]:
+def _take_singly() -> tuple[int, list[Ready]]:
     rows = due.claim(Message, limit=BATCH, lease=LEASE)
-    ready: list[Message] = []
+    ready: list[Ready] = []
     for row in rows:
         try:
             with transaction.atomic():
@@ -109,16 +138,50 @@ def _take_singly() -> tuple[int, list[Message]]:
     return len(rows), ready
 
 
-def _judge(rows: Sequence[Message]) -> list[Message]:
-    prefetch_related_objects(rows, "store", "flow", "enrolment__version", "customer", "order", "request")
+def _judge(rows: Sequence[Message]) -> list[Ready]:
+    """Judge claimed messages, in the caller's transaction."""
+    prefetch_related_objects(rows, "customer", "store")
+    for store in {row.store for row in rows if row.klass == "M"}:
+        guards.look(store)
+    _one_at_a_time(rows)
+    # Before anything else is read: what changes from here on is found by the second look.
+    seen = second_look.stamps([row.pk for row in rows])
+    prefetch_related_objects(rows, "flow", "enrolment__version", "order", "request")
     clear = []
     for row in rows:
         if row.status == Status.HANDING:
-            _settle(row, Status.UNKNOWN, State.DEAD, reason=STOPPED, code="unclear")
+            _unclear(row, STOPPED)
         else:
             clear.append(row)
     verdicts = rechecks.judge(clear, now=clock.now())
-    return [row for row, verdict in zip(clear, verdicts, strict=True) if _apply(row, verdict)]
+    return [(row, seen.get(row.pk)) for row, verdict in zip(clear, verdicts, strict=True) if _apply(row, verdict)]
+
+
+def _one_at_a_time(rows: Sequence[Message]) -> None:
+    """Until this transaction ends, no other worker judges a message that counts for these people's caps.
+
+    SQLite writes one transaction at a time anyway. The locks are taken in order, so that two workers never wait in a ring.
+    """
+    people = sorted({row.customer_id for row in rows if rechecks.takes_slot(row) or rechecks.asks(row)})
+    if people and connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            for person in people:
+                cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [SLOT_LOCK, person % 2**31])
+
+
+def _is_unchanged(message: Message, seen: second_look.Stamp | None) -> bool:
+    """Whether nothing that counts has changed since the verdict; else it is judged anew, and may be sent all the same."""
+    now = second_look.stamp(message.pk)
+    if now == seen:
+        return True
+    fresh = Message.objects.filter(pk=message.pk, lease_token=message.lease_token).first()
+    if fresh is None:
+        return False
+    with transaction.atomic():
+        again = _judge([fresh])
+    for name in ("store", "customer", "order", "flow", "trace"):
+        setattr(message, name, getattr(fresh, name))
+    return bool(again)
 
 
 def _apply(message: Message, verdict: Verdict) -> bool:
@@ -134,6 +197,8 @@ def _apply(message: Message, verdict: Verdict) -> bool:
     more: dict[str, Any] = {"trace": verdict.trace}
     if verdict.action == rechecks.HOLD:
         more |= {"due_at": verdict.until, "attempts": max(message.attempts - 1, 0)}
+        if verdict.moved:
+            more["owed_at"] = verdict.until
     kept = _settle(message, status, state, reason=verdict.reason, code=verdict.code, **more)
     return kept and verdict.action == rechecks.SEND
 
@@ -156,14 +221,14 @@ def _settle(message: Message, status: str, state: str, *, reason: str = "", code
     return True
 
 
-def _hand_over(message: Message) -> str:
-    """Render, hand over, record. The kind of error of the channel; empty when it took the message or was not asked."""
+def _hand_over(message: Message, resting: set[int]) -> bool:
+    """Render, hand over, record. Whether it went, or may have gone; a store whose account must rest joins `resting`."""
     language = language_of(message.customer, message.order)
     try:
         rendered = render(message, language=language)
     except BusinessError as refusal:
         _settle(message, Status.FAILED, State.DEAD, reason=refusal.message, code=refusal.code)
-        return ""
+        return False
     except Exception as error:
         log.exception("message %s could not be rendered", message.pk)
         reason = f"could not be written: {type(error).__name__}: {error}"
@@ -171,7 +236,7 @@ def _hand_over(message: Message) -> str:
             _settle(message, Status.FAILED, State.DEAD, reason=reason, code="render")
         else:
             _try_again(message, reason, code="render")
-        return ""
+        return False
     if not _settle(
         message,
         Status.HANDING,
@@ -183,7 +248,7 @@ def _hand_over(message: Message) -> str:
         text=rendered.text,
         handed_at=clock.now(),
     ):
-        return ""
+        return False
     killpoints.reach("outbox.handing")
     try:
         handed = email.send(message, rendered)
@@ -191,8 +256,11 @@ def _hand_over(message: Message) -> str:
         log.exception("handing over message %s ended in the unclear", message.pk)
         handed = Handed(accepted=False, error_kind=email.UNKNOWN, error=f"{type(error).__name__}: {error}")
     killpoints.reach("outbox.handed")
-    _record(message, handed)
-    return handed.error_kind
+    until = breaker.strike(message.store, handed) if handed.error_kind in breaker.RESTS else None
+    if until:
+        resting.add(message.store_id)
+    _record(message, handed, until)
+    return handed.accepted or handed.error_kind == email.UNKNOWN
 
 
 def render(message: Message, *, language: str) -> Rendered:
@@ -212,7 +280,7 @@ def render(message: Message, *, language: str) -> Rendered:
     return rendering.render(version, context, language=language)
 
 
-def _record(message: Message, handed: Handed) -> None:
+def _record(message: Message, handed: Handed, rest_until: datetime | None) -> None:
     if handed.accepted:
         now = clock.now()
         with transaction.atomic():
@@ -225,7 +293,8 @@ def _record(message: Message, handed: Handed) -> None:
                 provider_answer=handed.error,
             ):
                 return
-            SentLedger.objects.get_or_create(store=message.store, key=message.key, defaults={"at": now})
+            _enter(message, now)
+            breaker.accepted(message.store)
             events.record(
                 message.store,
                 events.MESSAGE_ACCEPTED,
@@ -235,16 +304,43 @@ def _record(message: Message, handed: Handed) -> None:
                 customer=message.customer,
                 payload={"template": message.template, "flow": message.flow_id, "purpose": message.purpose},
             )
-    elif handed.error_kind == email.TEMPORARY:
+    elif handed.error_kind in breaker.RESTS and rest_until:
+        _wait_for_account(message, handed, rest_until)
+    elif handed.error_kind in {email.TEMPORARY, *breaker.RESTS}:
         _try_again(message, handed.error, code=handed.error_kind)
-    elif handed.error_kind == email.ACCOUNT:
-        _wait_for_account(message, handed.error)
     elif handed.error_kind == email.UNKNOWN:
-        _fail(message, Status.UNKNOWN, handed)
+        _unclear(message, handed.error, code=handed.error_kind)
     else:
         with transaction.atomic():
             if _fail(message, Status.FAILED, handed, bounced_at=clock.now()):
                 consent.suppress(message.store, message.to, reason="bounce")
+
+
+def _unclear(message: Message, reason: str, *, code: str = "unclear") -> bool:
+    """It may have gone: it counts, and only a person may send it again."""
+    with transaction.atomic():
+        if not _settle(message, Status.UNKNOWN, State.DEAD, reason=reason, code=code, provider_answer=reason):
+            return False
+        _enter(message, message.handed_at or clock.now(), sure=False)
+    return True
+
+
+def _enter(message: Message, at: datetime, *, sure: bool = True) -> None:
+    """Into the ledger, which knows what went out when the log is long gone."""
+    SentLedger.objects.update_or_create(
+        store=message.store,
+        key=message.key,
+        defaults={
+            "at": at,
+            "sure": sure,
+            "customer": message.customer,
+            "flow": message.flow,
+            # What an app asked for takes no slot.
+            "klass": "" if message.request_id else rechecks.effective_klass(message),
+            "purpose": "" if message.request_id and not rechecks.asks(message) else message.purpose,
+            "channel": message.channel,
+        },
+    )
 
 
 def _fail(message: Message, status: str, handed: Handed, **more: Any) -> bool:
@@ -259,10 +355,9 @@ def _fail(message: Message, status: str, handed: Handed, **more: Any) -> bool:
     )
 
 
-def _wait_for_account(message: Message, reason: str) -> None:
+def _wait_for_account(message: Message, handed: Handed, at: datetime) -> None:
     """The store's own account is refused: no fault of this message, and no other leaves before this one is tried again."""
-    at = clock.now() + ACCOUNT_LOOK
-    changes = {"reason": reason, "code": email.ACCOUNT, "provider_answer": reason}
+    changes = {"reason": handed.error, "code": handed.error_kind, "provider_answer": handed.error}
     if at > message.useful_until:
         _settle(message, Status.FAILED, State.DEAD, **changes)
     else:

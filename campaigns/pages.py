@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from campaigns import timeline
+from campaigns import guards, timeline
 from campaigns.models import Enrolment, Message
 from postpurchase import clock
 from postpurchase.due import State
@@ -98,6 +98,14 @@ def checks(store: Store) -> Iterable[Check]:
         failed=Count("pk", filter=Q(status=Message.Status.FAILED, planned_for__gte=now - RECENT)),
         unclear=Count("pk", filter=Q(status=Message.Status.UNKNOWN, planned_for__gte=now - RECENT)),
         refused=Count("pk", filter=Q(status=Message.Status.RETRY, error_code="account")),
+    )
+    held = guards.active(store)
+    yield Check(
+        _("Nothing holds sending"),
+        not held,
+        "; ".join(str(each.get_kind_display()) for each in held) if held else _("No guard has stopped anything."),
+        fix=_("Look at what waits in the outbox, then release it there.") if held else "",
+        url=f"{outbox}?view=waiting",
     )
     for name, oldest in (
         (_("Messages on time"), numbers["oldest"]),

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from campaigns import consent
+from campaigns import consent, permission
 from campaigns.consent_table import klass
 from campaigns.models import Consent, ConsentEvent, Preference
 from campaigns.models.consent import ConsentState
@@ -69,7 +69,7 @@ def is_on(customer: Customer, purpose: str, row: Consent | None) -> bool:
     """Does the person get this now, as far as consent goes? `row` is the present state, None when never asked."""
     state = row.state if row else ConsentState.UNKNOWN
     if state == ConsentState.UNKNOWN:
-        return klass(purpose, customer.country) == "S" or consent.soft_opt_in(customer)
+        return klass(purpose, customer.country) == "S" or permission.soft_opt_in(customer)
     return bool(state == ConsentState.GRANTED)
 
 

@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
+from campaigns.api import FlowViewSet, MessageViewSet, SendingViewSet
 from campaigns.views import (
     editor,
     flow_on,
@@ -55,6 +56,7 @@ dashboard: list[URLPattern | URLResolver] = [
     path("calls/<int:pk>/", hooks.delivery, name="hook_delivery"),
     path("calls/<int:pk>/again/", hooks.send_again, name="hook_again"),
     path("outbox/", outbox.outbox, name="outbox"),
+    path("outbox/holds/<int:pk>/release/", outbox.hold_release, name="hold_release"),
     path("outbox/<int:pk>/", outbox.message, name="message"),
     path("outbox/<int:pk>/html/", outbox.message_html, name="message_html"),
     path("outbox/<int:pk>/do/<slug:action>/", outbox.message_do, name="message_do"),
@@ -66,4 +68,8 @@ public: list[URLPattern | URLResolver] = [
     path("d/<str:token>/", shopper.confirm, name="confirm"),
     path("c/<str:token>/", shopper.follow, name="counted"),
 ]
-api: list[tuple[str, type, str]] = []
+api: list[tuple[str, type, str]] = [
+    ("flows", FlowViewSet, "api-flows"),
+    ("messages", MessageViewSet, "api-messages"),
+    ("sending", SendingViewSet, "api-sending"),
+]

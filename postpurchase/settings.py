@@ -228,6 +228,8 @@ STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "postpurchase" / "static"]
 MEDIA_URL = "/media/"
 MEDIA_ROOT = VAR_DIR / "media"
+# What was handed over, kept outside the database against a restore from yesterday; "-": none is kept.
+SEND_JOURNAL = env.str("SEND_JOURNAL", default=str(VAR_DIR / "journal"))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

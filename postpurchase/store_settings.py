@@ -1,6 +1,7 @@
 """The store's settings: how it speaks to its customers and what of the shop means what. One page, a form a section."""
 
 import re
+from datetime import time
 from email.utils import formataddr
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from campaigns.channels import email
+from campaigns.models import SendingRules
 from postpurchase import colours
 from postpurchase.errors import BusinessError
 from reviews.models import ReviewSettings
@@ -122,6 +124,60 @@ class SendingSection(Section):
         if account := self.cleaned_data["email_url"]:
             store.email_url = "" if account == "-" else account
         return cast(Store, super().save(commit))
+
+
+class RulesSection(Section):
+    """Caps and hours live in a row of their own (`campaigns.models.SendingRules`)."""
+
+    section, heading = "rules", gettext_lazy("How much, and when")
+    intro = gettext_lazy(
+        "One limit for each person, over all flows and channels. What cannot go now waits, and is left out when it is no "
+        "longer of use. Hours are those of the customer’s own place. Messages about an order go by email at any time."
+    )
+    marketing_per_week = forms.IntegerField(
+        label=gettext_lazy("Marketing messages in 7 days, at most"), min_value=0, max_value=14
+    )
+    marketing_per_day = forms.IntegerField(
+        label=gettext_lazy("Marketing messages in 24 hours, at most"), min_value=1, max_value=5
+    )
+    ask_gap_hours = forms.IntegerField(
+        label=gettext_lazy("Hours between two questions for an opinion (review, survey)"), min_value=0, max_value=720
+    )
+    day_from = forms.TimeField(label=gettext_lazy("Emails from"), widget=forms.TimeInput(attrs={"type": "time"}))
+    day_to = forms.TimeField(label=gettext_lazy("Emails until"), widget=forms.TimeInput(attrs={"type": "time"}))
+    loud_from = forms.TimeField(
+        label=gettext_lazy("SMS, WhatsApp and push from"), widget=forms.TimeInput(attrs={"type": "time"})
+    )
+    loud_to = forms.TimeField(
+        label=gettext_lazy("SMS, WhatsApp and push until"), widget=forms.TimeInput(attrs={"type": "time"})
+    )
+    catch_up_per_minute = forms.IntegerField(
+        label=gettext_lazy("After a stop, late messages in a minute"), min_value=1, max_value=6000
+    )
+
+    class Meta:
+        model = Store
+        fields = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        row = SendingRules.objects.filter(store=self.instance).first() or SendingRules(store=self.instance)
+        for name, field in self.fields.items():
+            value = getattr(row, name)
+            field.initial = value.strftime("%H:%M") if isinstance(value, time) else value
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        for start, end in (("day_from", "day_to"), ("loud_from", "loud_to")):
+            if start in given and end in given and given[start] >= given[end]:
+                self.add_error(end, _("The hours must begin before they end, on the same day."))
+        return given
+
+    def save(self, commit: bool = True) -> Store:
+        SendingRules.objects.update_or_create(
+            store=self.instance, defaults={name: self.cleaned_data[name] for name in self.fields}
+        )
+        return cast(Store, self.instance)
 
 
 class BrandSection(Section):
@@ -269,6 +325,7 @@ class ReviewSection(Section):
 
 SECTIONS: tuple[type[Section], ...] = (
     SendingSection,
+    RulesSection,
     BrandSection,
     StoreSection,
     ShopSection,

@@ -18,9 +18,29 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
 READ_SCOPES = frozenset(
-    {"orders:read", "customers:read", "ledger:read", "reviews:read", "coupons:read", "health:read", "jobs:read"}
+    {
+        "orders:read",
+        "customers:read",
+        "ledger:read",
+        "reviews:read",
+        "coupons:read",
+        "health:read",
+        "jobs:read",
+        "flows:read",
+        "messages:read",
+    }
 )
-WRITE_SCOPES = frozenset({"orders:write", "ledger:write", "reviews:write", "coupons:write", "jobs:write"})
+WRITE_SCOPES = frozenset(
+    {
+        "orders:write",
+        "ledger:write",
+        "reviews:write",
+        "coupons:write",
+        "jobs:write",
+        "flows:write",
+        "messages:write",
+    }
+)
 SCOPES = READ_SCOPES | WRITE_SCOPES
 
 

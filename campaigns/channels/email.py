@@ -1,15 +1,19 @@
 """E-mail: builds the message, hands it over by SMTP or a provider's API, and sorts what can go wrong.
 
 `error_kind` of a refusal:
-- temporary: try again later (4xx, greylisting, 429, time-out before the message was given);
+- temporary: try this message again later (450, greylisting, a full disk there);
+- busy: the server or provider takes nothing from anybody now (421, 429, 5xx of a provider, it cannot be reached);
 - permanent: this address cannot be written to (no such user); the outbox suppresses it;
-- account: our side is refused (sign-in, sender, blocked); the outbox stops for the store and suppresses nobody;
+- account: our side is refused (sign-in, sender, TLS, blocked, 401); the outbox stops for the store and suppresses nobody;
 - unknown: the message was given and no answer came; it may have been sent, so it is not sent again by itself.
 """
 
 import re
 import smtplib
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from email.utils import formataddr
 from typing import Any, NoReturn
@@ -29,7 +33,7 @@ from postpurchase.errors import BusinessError
 from postpurchase.http import checked_addresses
 from stores.models import Store
 
-TEMPORARY, PERMANENT, ACCOUNT, UNKNOWN = "temporary", "permanent", "account", "unknown"
+TEMPORARY, PERMANENT, ACCOUNT, UNKNOWN, BUSY = "temporary", "permanent", "account", "unknown", "busy"
 TIMEOUT_SECONDS = 30
 SMTP = "campaigns.channels.smtp.EmailBackend"
 
@@ -42,12 +46,18 @@ _BLOCKED = re.compile(r"block|spam|polic|denied|relay|blacklist|blocklist|reputa
 
 @dataclass(frozen=True)
 class Handed:
-    """What became of handing a message over. `error` may be shown to the merchant; it holds no secret."""
+    """What became of handing a message over. `error` may be shown to the merchant; it holds no secret.
+
+    `alone`: the refusal came at this recipient or text, so it may not hold for others. `rest_seconds`: how long the other
+    side asked to be left alone.
+    """
 
     accepted: bool
     provider_id: str = ""
     error_kind: str = ""
     error: str = ""
+    alone: bool = False
+    rest_seconds: int = 0
 
 
 class BadAddress(BusinessError):
@@ -144,12 +154,28 @@ def build(message: Message, rendered: Rendered, *, to: str) -> EmailMultiAlterna
     return mail
 
 
+_kept: ContextVar[dict[int, BaseEmailBackend] | None] = ContextVar("kept_connections", default=None)
+
+
+@contextmanager
+def kept_connections() -> Iterator[None]:
+    """Inside, one connection for each store serves all its messages, as long as the other side keeps it open."""
+    kept: dict[int, BaseEmailBackend] = {}
+    token = _kept.set(kept)
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+        for connection in kept.values():
+            _close(connection)
+
+
 def send(message: Message, rendered: Rendered) -> Handed:
     """Hand one message over. Never raises for what the other side does; call it outside any transaction."""
     try:
         to = checked_address(message.to or message.customer.email)
     except BadAddress as error:
-        return Handed(False, error_kind=PERMANENT, error=error.message)
+        return Handed(False, error_kind=PERMANENT, error=error.message, alone=True)
     try:
         mail = build(message, rendered, to=to)
     except BusinessError as error:
@@ -161,23 +187,49 @@ def send(message: Message, rendered: Rendered) -> Handed:
 
 def deliver(store: Store, mail: EmailMultiAlternatives, *, to: str) -> Handed:
     """Hand a built mail to the store's account. Never raises for what the other side does."""
-    try:
-        connection = connection_for(store)
-        connection.open()
-    except BusinessError as error:
-        return Handed(False, error_kind=ACCOUNT, error=error.message)
-    except Exception as error:
-        return _sorted(error, given=False)
-    try:
-        connection.send_messages([mail])
-    except Exception as error:
-        return _sorted(error, given=True)
-    finally:
+    kept = _kept.get()
+    connection = kept.pop(store.pk, None) if kept is not None else None
+    if connection is not None:
         try:
-            connection.close()
-        except (smtplib.SMTPException, OSError):
-            pass  # it has answered; how it says goodbye changes nothing
+            connection.send_messages([mail])
+        except Exception as error:
+            _close(connection)
+            if not _let_go(error):
+                return _sorted(error, given=True)
+            # It had enough of us on that connection and was given nothing: once more on a new one.
+            connection = None
+    if connection is None:
+        try:
+            connection = connection_for(store)
+            connection.open()
+        except BusinessError as error:
+            return Handed(False, error_kind=ACCOUNT, error=error.message)
+        except Exception as error:
+            return _sorted(error, given=False)
+        try:
+            connection.send_messages([mail])
+        except Exception as error:
+            _close(connection)
+            return _sorted(error, given=True)
+    if kept is None:
+        _close(connection)
+    else:
+        kept[store.pk] = connection
     return _outcome(mail, to)
+
+
+def _close(connection: BaseEmailBackend) -> None:
+    try:
+        connection.close()
+    except (smtplib.SMTPException, OSError):
+        pass  # it has answered; how it says goodbye changes nothing
+
+
+def _let_go(error: Exception) -> bool:
+    """The server ended a connection that had served others before: hung up, or 421 at the sender."""
+    if isinstance(error, smtplib.SMTPSenderRefused):
+        return error.smtp_code == 421
+    return isinstance(error, smtplib.SMTPServerDisconnected | ConnectionError)
 
 
 def _outcome(mail: EmailMultiAlternatives, to: str) -> Handed:
@@ -187,15 +239,20 @@ def _outcome(mail: EmailMultiAlternatives, to: str) -> Handed:
     one = next(iter(status.recipients.values()))
     known_as = "" if one.message_id is None else str(one.message_id)
     if one.status in {"invalid", "rejected"}:
-        return Handed(False, known_as, PERMANENT, f"The provider refuses {to}: {one.status}.")
+        return Handed(False, known_as, PERMANENT, f"The provider refuses {to}: {one.status}.", alone=True)
     if one.status == "failed":
-        return Handed(False, known_as, TEMPORARY, "The provider could not take the message.")
+        return Handed(False, known_as, TEMPORARY, "The provider could not take the message.", alone=True)
     return Handed(True, known_as)
 
 
 def _sorted(error: Exception, *, given: bool) -> Handed:
     kind, words = _judge(error, given=given)
-    return Handed(False, error_kind=kind, error=words[:500])
+    at_message = smtplib.SMTPRecipientsRefused | smtplib.SMTPDataError | AnymailRecipientsRefused
+    rest = 0
+    if isinstance(error, AnymailError):
+        told = getattr(getattr(error, "response", None), "headers", {}).get("Retry-After", "")
+        rest = min(int(told), 3600) if str(told).isdigit() else 0
+    return Handed(False, error_kind=kind, error=words[:500], alone=isinstance(error, at_message), rest_seconds=rest)
 
 
 def _judge(error: Exception, *, given: bool) -> tuple[str, str]:
@@ -208,17 +265,21 @@ def _judge(error: Exception, *, given: bool) -> tuple[str, str]:
         return _recipient(code, _decoded(text))
     if isinstance(error, smtplib.SMTPResponseException):
         words = f"The mail server answers {error.smtp_code}: {_decoded(error.smtp_error)}"
+        if error.smtp_code == 421:
+            return BUSY, words
         return (TEMPORARY if 400 <= error.smtp_code < 500 else ACCOUNT), words
     if isinstance(error, ssl.SSLError | smtplib.SMTPNotSupportedError):
         return ACCOUNT, f"No safe connection to the mail server: {error}"
     if isinstance(error, smtplib.SMTPException | OSError):
-        return TEMPORARY, f"The mail server cannot be reached: {error}"
+        return (TEMPORARY if given else BUSY), f"The mail server cannot be reached: {error}"
     # Whatever it was, the message may have left if it came while sending.
     return (UNKNOWN if given else ACCOUNT), f"{type(error).__name__}: {error}"
 
 
 def _recipient(code: int, text: str) -> tuple[str, str]:
     words = f"The mail server refuses the address, {code}: {text}"
+    if code == 421:
+        return BUSY, words
     if 400 <= code < 500:
         return TEMPORARY, words
     enhanced = _ENHANCED.search(text)
@@ -243,9 +304,9 @@ def _provider(error: AnymailError) -> tuple[str, str]:
         cause = error.__cause__ or error.__context__
         if isinstance(cause, requests.Timeout) and not isinstance(cause, requests.ConnectTimeout):
             return UNKNOWN, "The provider was given the message and did not answer in time."
-        return TEMPORARY, "The provider cannot be reached."
+        return BUSY, "The provider cannot be reached."
     if status == 429 or (status is not None and status >= 500):
-        return TEMPORARY, words
+        return BUSY, words
     return ACCOUNT, words
 
 

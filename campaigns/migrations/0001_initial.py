@@ -1,4 +1,6 @@
 
+import datetime
+import django.core.validators
 import django.db.models.deletion
 import postpurchase.clock
 import postpurchase.crypto
@@ -15,6 +17,15 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.CreateModel(
+            name='Journal',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('host', models.CharField(max_length=120, unique=True)),
+                ('installation', models.UUIDField(default=uuid.uuid4)),
+                ('position', models.BigIntegerField(default=0)),
+            ],
+        ),
         migrations.CreateModel(
             name='CountedLink',
             fields=[
@@ -158,6 +169,17 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='MailAccount',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('failures', models.PositiveIntegerField(default=0)),
+                ('open_until', models.DateTimeField(blank=True, null=True)),
+                ('kind', models.CharField(blank=True, max_length=8)),
+                ('reason', models.CharField(blank=True, max_length=500)),
+                ('store', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='mail_account', to='stores.store')),
+            ],
+        ),
+        migrations.CreateModel(
             name='Message',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -183,7 +205,9 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(default=postpurchase.clock.now)),
                 ('planned_for', models.DateTimeField()),
                 ('useful_until', models.DateTimeField()),
+                ('owed_at', models.DateTimeField(blank=True, null=True)),
                 ('approved_at', models.DateTimeField(blank=True, null=True)),
+                ('pressed_at', models.DateTimeField(blank=True, null=True)),
                 ('uuid', models.UUIDField(default=uuid.uuid4, unique=True)),
                 ('to', models.CharField(blank=True, max_length=254)),
                 ('language', models.CharField(blank=True, max_length=8)),
@@ -236,11 +260,44 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='SendingHold',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(choices=[('paused', 'paused by the operator'), ('flood', 'far more than usual is due'), ('clock', 'the clock has moved'), ('restore', 'the database is older than what was sent')], max_length=8)),
+                ('seen', models.JSONField(default=dict)),
+                ('since', models.DateTimeField(default=postpurchase.clock.now)),
+                ('released_at', models.DateTimeField(blank=True, null=True)),
+                ('released_by', models.CharField(blank=True, max_length=120)),
+                ('store', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='sending_holds', to='stores.store')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='SendingRules',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('marketing_per_week', models.PositiveSmallIntegerField(default=2, validators=[django.core.validators.MaxValueValidator(14)])),
+                ('marketing_per_day', models.PositiveSmallIntegerField(default=1, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(5)])),
+                ('ask_gap_hours', models.PositiveSmallIntegerField(default=72, validators=[django.core.validators.MaxValueValidator(720)])),
+                ('day_from', models.TimeField(default=datetime.time(8, 0))),
+                ('day_to', models.TimeField(default=datetime.time(20, 0))),
+                ('loud_from', models.TimeField(default=datetime.time(9, 0))),
+                ('loud_to', models.TimeField(default=datetime.time(20, 0))),
+                ('catch_up_per_minute', models.PositiveIntegerField(default=60, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(6000)])),
+                ('store', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='sending_rules', to='stores.store')),
+            ],
+        ),
+        migrations.CreateModel(
             name='SentLedger',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('key', models.CharField(max_length=200)),
                 ('at', models.DateTimeField(default=postpurchase.clock.now)),
+                ('sure', models.BooleanField(default=True)),
+                ('klass', models.CharField(blank=True, choices=[('T', 'Transactional'), ('S', 'Service'), ('M', 'Marketing')], max_length=1)),
+                ('purpose', models.CharField(blank=True, max_length=12)),
+                ('channel', models.CharField(blank=True, max_length=12)),
+                ('customer', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='stores.customer')),
+                ('flow', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='campaigns.flow')),
                 ('store', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sent_ledger', to='stores.store')),
             ],
         ),
@@ -481,6 +538,26 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='messagetemplate',
             constraint=models.UniqueConstraint(fields=('store', 'name'), name='message_template_name'),
+        ),
+        migrations.AddConstraint(
+            model_name='sendinghold',
+            constraint=models.UniqueConstraint(condition=models.Q(('released_at', None), ('store__isnull', False)), fields=('store', 'kind'), name='sending_hold_store'),
+        ),
+        migrations.AddConstraint(
+            model_name='sendinghold',
+            constraint=models.UniqueConstraint(condition=models.Q(('released_at', None), ('store__isnull', True)), fields=('kind',), name='sending_hold_all'),
+        ),
+        migrations.AddConstraint(
+            model_name='sendingrules',
+            constraint=models.CheckConstraint(condition=models.Q(('day_from__lt', models.F('day_to')), ('loud_from__lt', models.F('loud_to'))), name='sending_hours'),
+        ),
+        migrations.AddIndex(
+            model_name='sentledger',
+            index=models.Index(fields=['customer', '-at'], name='sent_ledger_customer'),
+        ),
+        migrations.AddIndex(
+            model_name='sentledger',
+            index=models.Index(fields=['store', '-at'], name='sent_ledger_recent'),
         ),
         migrations.AddConstraint(
             model_name='sentledger',

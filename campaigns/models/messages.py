@@ -60,7 +60,11 @@ class Message(DueRow):
     planned_for = models.DateTimeField()
     # Waiting (a hold, quiet hours) may go on until then; later it is of no use to the person.
     useful_until = models.DateTimeField()
+    # When it was to go, as holds that are no lateness (caps, quiet hours, an open case) have moved it; empty until then.
+    owed_at = models.DateTimeField(null=True, blank=True)
     approved_at = models.DateTimeField(null=True, blank=True)
+    # A person pressed "send now": no cap, no quiet hours, no hold.
+    pressed_at = models.DateTimeField(null=True, blank=True)
     uuid = models.UUIDField(default=uuid.uuid4, unique=True)
 
     # As handed over.
@@ -105,14 +109,29 @@ class Message(DueRow):
 
 
 class SentLedger(models.Model):
-    """That a message with this key went out. Kept apart from `Message`, so that clearing the outbox sends nothing twice."""
+    """That a message with this key went out. Kept apart from `Message`, so that clearing the outbox sends nothing twice.
+
+    Caps count here too. `sure` is False for one that may have gone out; only a person may send that again. A key
+    "journal:<digest>" comes from the journal of a database that was lost.
+    """
 
     store = models.ForeignKey("stores.Store", models.CASCADE, related_name="sent_ledger")
     key = models.CharField(max_length=200)
     at = models.DateTimeField(default=clock.now)
+    sure = models.BooleanField(default=True)
+    customer = models.ForeignKey("stores.Customer", models.SET_NULL, null=True, blank=True, related_name="+")
+    flow = models.ForeignKey(Flow, models.SET_NULL, null=True, blank=True, related_name="+")
+    # The class that counts in the person's country: for caps.
+    klass = models.CharField(max_length=1, choices=Flow.Klass.choices, blank=True)
+    purpose = models.CharField(max_length=12, blank=True)
+    channel = models.CharField(max_length=12, blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["store", "key"], name="sent_ledger_key")]
+        indexes = [
+            models.Index(fields=["customer", "-at"], name="sent_ledger_customer"),
+            models.Index(fields=["store", "-at"], name="sent_ledger_recent"),
+        ]
 
     def __str__(self) -> str:
         return self.key

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
-from campaigns import actions, words
-from campaigns.models import Enrolment, Message
+from campaigns import actions, guards, words
+from campaigns.models import Enrolment, Message, SendingHold
 from campaigns.views.flows import back
 from campaigns.views.inbox import framed
 from postpurchase import listing
@@ -84,6 +84,23 @@ def _retry(request: StoreRequest, chosen: QuerySet[Message]) -> str:
     return ngettext("%(n)s message is tried again.", "%(n)s messages are tried again.", n) % {"n": n}
 
 
+def _send_now(request: StoreRequest, chosen: QuerySet[Message]) -> str:
+    n = actions.send_now(request.store, chosen, actor=request.user)
+    return ngettext("%(n)s message goes out now.", "%(n)s messages go out now.", n) % {"n": n}
+
+
+FACTS = [
+    ("delivered", gettext_lazy("Delivered")),
+    ("bounced", gettext_lazy("Bounced")),
+    ("complained", gettext_lazy("Complained")),
+    ("clicked", gettext_lazy("Clicked")),
+]
+
+
+def _with_fact(messages_: QuerySet[Message], fact: str) -> QuerySet[Message]:
+    return messages_.filter(**{f"{fact}_at__isnull": False}) if fact in dict(FACTS) else messages_.none()
+
+
 LISTING = Listing(
     name="outbox",
     title=gettext_lazy("Outbox"),
@@ -114,6 +131,7 @@ LISTING = Listing(
             "klass",
             more=True,
         ),
+        Filter("fact", gettext_lazy("Whatever came back"), FACTS, _with_fact, more=True),
         listing.period("planned_for"),
     ],
     tabs=[
@@ -126,6 +144,20 @@ LISTING = Listing(
     bulk=[
         BulkAction("approve", gettext_lazy("Approve"), _approve, MESSAGES_APPROVE),
         BulkAction("retry", gettext_lazy("Retry"), _retry, MESSAGES_APPROVE),
+        BulkAction(
+            "send_now",
+            gettext_lazy("Send now"),
+            _send_now,
+            MESSAGES_APPROVE,
+            confirm=lambda n: (
+                ngettext(
+                    "Send %(n)s message now, past limits, quiet hours and holds?",
+                    "Send %(n)s messages now, past limits, quiet hours and holds?",
+                    n,
+                )
+                % {"n": n}
+            ),
+        ),
         BulkAction(
             "cancel",
             gettext_lazy("Cancel"),
@@ -161,7 +193,20 @@ LISTING = Listing(
 @store_view(CUSTOMERS_PII)
 def outbox(request: StoreRequest) -> HttpResponse:
     """All messages of the store; POST runs a bulk action."""
-    return listing.answer(request, LISTING)
+    return listing.answer(request, LISTING, holds=guards.active(request.store))
+
+
+@require_POST
+@store_view(MESSAGES_APPROVE)
+def hold_release(request: StoreRequest, pk: int) -> HttpResponse:
+    """Let go what a guard of this store holds. One for all stores is the operator's."""
+    mine = Q(store=request.store) | Q(store=None) if request.user.is_superuser else Q(store=request.store)
+    held = get_object_or_404(SendingHold.objects.filter(mine), pk=pk)
+    if guards.release(held, actor=request.user):
+        messages.success(request, _("Released. What is still of use goes out, little by little."))
+    else:
+        messages.warning(request, _("Somebody has released it already."))
+    return HttpResponseRedirect(back(request, reverse("outbox", args=[request.store.slug])))
 
 
 LOOKS = [("light", gettext_lazy("Light")), ("dark", gettext_lazy("Dark")), ("text", gettext_lazy("Text"))]

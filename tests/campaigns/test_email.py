@@ -84,7 +84,7 @@ def test_a_message_about_an_order_has_no_unsubscribe_header(server: tuple[Server
     ("stage", "answer", "kind"),
     [
         ("rcpt", "450 4.2.0 greylisted, try again", "temporary"),
-        ("rcpt", "421 4.7.0 too busy", "temporary"),
+        ("rcpt", "421 4.7.0 too busy", "busy"),
         ("rcpt", "550 5.1.1 no such user", "permanent"),
         ("rcpt", "550 User unknown", "permanent"),
         ("rcpt", "552 5.2.2 mailbox full", "temporary"),
@@ -92,6 +92,8 @@ def test_a_message_about_an_order_has_no_unsubscribe_header(server: tuple[Server
         ("rcpt", "554 relay access denied", "account"),
         ("sender", "550 5.7.1 not your domain", "account"),
         ("sender", "451 4.3.0 later", "temporary"),
+        ("sender", "421 4.3.2 shutting down", "busy"),
+        ("data", "421 4.7.0 too many messages", "busy"),
         ("data", "554 5.7.1 spam", "account"),
         ("data", "452 4.3.1 disk full", "temporary"),
     ],
@@ -104,11 +106,12 @@ def test_each_refusal_in_its_drawer(server: tuple[Server, int], stage: str, answ
     assert answer.split(" ", 1)[1] in handed.error
 
 
-def test_nobody_listens_is_temporary() -> None:
+def test_a_server_that_nobody_reaches_is_busy_for_everybody() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    assert hand_over(port).error_kind == "temporary"
+    handed = hand_over(port)
+    assert (handed.error_kind, handed.alone) == ("busy", False)
 
 
 def serve_and_break(listener: socket.socket, *, after_message: bool) -> None:
@@ -199,7 +202,7 @@ def test_a_private_mail_server_of_a_merchant_is_not_called(settings: Any) -> Non
     settings.ALLOWED_PRIVATE_HOSTS = []
     handed = hand_over(25)
     assert not handed.accepted
-    assert handed.error_kind == "temporary"
+    assert handed.error_kind == "busy"
 
 
 def test_a_provider_by_anymail_gets_the_headers_and_gives_its_id() -> None:

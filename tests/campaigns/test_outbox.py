@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from campaigns import actions, outbox, rechecks
+from campaigns import actions, breaker, outbox
 from campaigns.channels.email import Handed
 from campaigns.models import Message, SentLedger
+from campaigns.rechecks import loading
 from postpurchase import clock, due
 from stores import events, outgoing
 from stores.models import Event
@@ -90,7 +91,7 @@ def test_a_refused_account_stops_the_store_and_suppresses_nobody(post):
         ("held", "the mail account refuses; tried again soon"),
         ("retry", "535 sign-in refused"),
     ]
-    clock.advance(outbox.ACCOUNT_LOOK + timedelta(seconds=1))
+    clock.advance(breaker.ACCOUNT_REST + timedelta(seconds=1))
     outbox.run_due()
     assert Message.objects.filter(store=store, status="accepted").count() == 3
 
@@ -184,7 +185,7 @@ def test_a_worker_that_lost_its_lease_hands_nothing_over(post):
     clock.advance(outbox.LEASE + timedelta(seconds=1))
     due.sweep(Message)
     outbox.run_due()
-    outbox._hand_over(ready[0])
+    outbox._hand_over(ready[0][0], set())
     assert (fresh(message).status, len(post.letters)) == ("accepted", 1)
 
 
@@ -196,7 +197,7 @@ def test_two_workers_take_different_messages(post):
     run()
     (one, first), (two, second) = outbox._take(), outbox._take()
     assert (one, two) == (outbox.BATCH, 5)
-    assert not {each.pk for each in first} & {each.pk for each in second}
+    assert not {each.pk for each, _ in first} & {each.pk for each, _ in second}
 
 
 def test_a_text_that_cannot_be_written_fails_and_says_so(post):
@@ -210,14 +211,14 @@ def test_a_text_that_cannot_be_written_fails_and_says_so(post):
 
 def test_one_message_that_cannot_be_judged_holds_up_no_other(post, monkeypatch):
     bad, good = planned(), planned(slug="other")
-    whole = rechecks._person
+    whole = loading.judge_one
 
-    def fails(message, batch, verdict):
+    def fails(message, known, *, now):
         if message.pk == bad.pk:
             raise RuntimeError("no luck")
-        return whole(message, batch, verdict)
+        return whole(message, known, now=now)
 
-    monkeypatch.setattr(rechecks, "_person", fails)
+    monkeypatch.setattr(loading, "judge_one", fails)
     outbox.run_due()
     assert fresh(good).status == "accepted"
     assert (fresh(bad).status, fresh(bad).reason) == ("retry", "RuntimeError: no luck")

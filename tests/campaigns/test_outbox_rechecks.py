@@ -171,7 +171,7 @@ def test_a_late_message_is_sent_or_asked_about_by_its_class(post, klass, hours, 
     message = planned(klass=klass)
     clock.advance(timedelta(hours=hours))
     if klass == "S":  # by day
-        Message.objects.update(due_at=NOON - timedelta(hours=hours))
+        Message.objects.update(planned_for=NOON - timedelta(hours=hours))
         clock.freeze(NOON)
     outbox.run_due()
     assert (fresh(message).status, fresh(message).reason) == (status, reason)
@@ -189,7 +189,7 @@ def test_late_marketing_expires(post):
         text_version="1",
     )
     message = planned(klass="M", order=order)
-    Message.objects.update(due_at=NOON - timedelta(hours=49))
+    Message.objects.update(planned_for=NOON - timedelta(hours=49))
     outbox.run_due()
     assert (fresh(message).status, fresh(message).reason) == ("expired", "too late to be useful (49 hours late)")
 
@@ -271,8 +271,8 @@ def test_two_questions_for_an_opinion_keep_three_days_apart(post):
     assert (fresh(first).status, fresh(second).status) == ("accepted", "held")
     clock.advance(rechecks.LOOK_AGAIN)
     outbox.run_due()
-    assert fresh(second).due_at == NOON + rechecks.ASK_SPACING
-    clock.freeze(NOON + rechecks.ASK_SPACING)
+    assert fresh(second).due_at == NOON + rechecks.Limits().ask_gap
+    clock.freeze(NOON + rechecks.Limits().ask_gap)
     outbox.run_due()
     assert fresh(second).status == "accepted"
 

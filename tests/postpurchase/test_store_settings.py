@@ -1,10 +1,13 @@
 """The settings page: each part saves alone, bad input is told and loses nothing, secrets are never shown."""
 
 import re
+from datetime import time
 
 import pytest
 from django.core import mail
+from django.test import Client
 
+from campaigns.models import SendingRules
 from reviews.models import ReviewSettings
 from stores.models import AuditEvent, Store
 from tests.factories import make_store, make_user
@@ -109,7 +112,7 @@ def test_each_part_is_sent_under_its_own_name(client, store):
     client.force_login(make_user(store))
     text = client.get(f"/app/{store.slug}/settings/").content.decode()
     names = re.findall(r'name="section" value="([a-z]+)"', text)
-    assert names == ["test", "sending", "brand", "store", "shop", "freshness", "consent", "reviews"]
+    assert names == ["test", "sending", "rules", "brand", "store", "shop", "freshness", "consent", "reviews"]
 
 
 def test_only_those_who_may_connect_the_store_may_set_it(client, store):
@@ -118,3 +121,34 @@ def test_only_those_who_may_connect_the_store_may_set_it(client, store):
     client.force_login(make_user())
     assert client.post(f"/app/{store.slug}/settings/", SENDING).status_code == 404
     assert not AuditEvent.objects.exists()
+
+
+def test_caps_and_hours_are_set_and_wrong_hours_are_refused(client: Client) -> None:
+    store = make_store()
+    client.force_login(make_user(store))
+    given = {
+        "section": "rules",
+        "marketing_per_week": "3",
+        "marketing_per_day": "1",
+        "ask_gap_hours": "96",
+        "day_from": "09:00",
+        "day_to": "18:30",
+        "loud_from": "10:00",
+        "loud_to": "18:00",
+        "catch_up_per_minute": "20",
+    }
+    address = f"/app/{store.slug}/settings/"
+    refused = client.post(address, given | {"day_to": "08:00"})
+    assert refused.status_code == 422
+    assert "The hours must begin before they end" in refused.content.decode()
+    assert not SendingRules.objects.exists()
+    assert client.post(address, given).status_code == 302
+    rules = SendingRules.objects.get(store=store)
+    assert (rules.marketing_per_week, rules.ask_gap_hours, rules.day_to, rules.catch_up_per_minute) == (
+        3,
+        96,
+        time(18, 30),
+        20,
+    )
+    assert AuditEvent.objects.filter(store=store, action="settings.rules").count() == 1
+    assert 'value="18:30"' in client.get(address).content.decode()
