@@ -20,11 +20,15 @@ class CampaignsConfig(AppConfig):
             shown,
             troubles,
         )
+        from campaigns.simulation import kept
         from campaigns.triggers import entering
         from campaigns.views import inbox, shopper
         from postpurchase import queue
-        from stores import events, public, registries
+        from stores import events, jobs, public, registries
 
+        jobs.register(kept.KIND, kept.run_slice)
+        jobs.register(kept.REACH, kept.count_reach, starter=kept.start_reach)
+        queue.register_tick("library reach", kept.count_reach_when_old)
         fields.register()
         pages.register()
         overlap.register()

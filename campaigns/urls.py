@@ -14,6 +14,7 @@ from campaigns.views import (
     library,
     messages,
     outbox,
+    preview,
     shopper,
 )
 
@@ -43,6 +44,10 @@ dashboard: list[URLPattern | URLResolver] = [
     path("flows/<slug:flow>/versions/<int:number>/restore/", flow_publish.restore, name="flow_restore"),
     path("flows/<slug:flow>/manage/", flow_publish.manage, name="flow_manage"),
     path("flows/<slug:flow>/turn-on/", flow_on.turn_on, name="flow_on"),
+    path("flows/<slug:flow>/preview/", preview.flow_preview, name="flow_preview"),
+    path("flows/<slug:flow>/preview/run/", preview.flow_simulate, name="flow_simulate"),
+    path("flows/<slug:flow>/preview/letters/<slug:uid>/", preview.flow_letter, name="flow_letter"),
+    path("flows/<slug:flow>/why/", preview.flow_why, name="flow_why"),
     path("flows/<slug:flow>/file/", flows.flow_file, name="flow_file"),
     path("flows/<slug:flow>/set/<slug:state>/", flows.flow_state, name="flow_state"),
     path("messages/", messages.message_list, name="messages"),

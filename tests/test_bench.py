@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 SMALL = {
     "engine": "with stage.database('sqlite'): found = [engine.run('sqlite', 1, steps=200, rounds=1)]",
     "tick": "with stage.database('sqlite'): found = tick.run('sqlite', rows=500, rounds=1)",
+    "dry_run": "with stage.database('sqlite'): found = [dry_run.run('sqlite', orders=400, rounds=1)]",
     "accept": "with stage.database('sqlite'): found = [accept.run('sqlite', requests=5, rounds=1)]",
     "rendering": "with stage.database('sqlite'): found = rendering.run(mails=3, rounds=1)",
     "pages": "with stage.database('sqlite'): found = pages.run('sqlite', sizes=(60, 240), rounds=1)",
@@ -23,6 +24,7 @@ TOLD = {
         "claim with nothing due, sqlite: 500 waiting against none",
         "tick with nothing due, sqlite: 500 waiting against none",
     ],
+    "dry_run": ["dry run of 90 days, 400 orders, sqlite"],
     "accept": ["webhook accepted, sqlite, p50"],
     "rendering": ["3 mails of 30 KB written"],
     "pages": ["home, sqlite", "orders, sqlite", "customers, sqlite", "retention, sqlite"],

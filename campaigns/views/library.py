@@ -153,4 +153,4 @@ def library_use(request: StoreRequest, recipe: str) -> HttpResponse:
         request,
         _("%(name)s is yours now. It is off: look at it, change what you like, then turn it on.") % {"name": made.name},
     )
-    return redirect("flow", store=request.store.slug, flow=made.slug)
+    return redirect("flow_preview", store=request.store.slug, flow=made.slug)

@@ -67,7 +67,7 @@ def test_using_a_recipe_makes_a_flow_that_is_off_with_its_texts(client, shop):
     response = client.post(reverse("library_use", args=[shop.slug, "R01"]))
     flow = Flow.objects.get()
     assert (flow.store, flow.recipe, flow.state) == (shop, "R01", "off")
-    assert response["Location"] == reverse("flow", args=[shop.slug, flow.slug])
+    assert response["Location"] == reverse("flow_preview", args=[shop.slug, flow.slug])
     assert [each.name for each in shop.message_templates.all()] == ["R01.thank_you"]
     assert "In use: Off" in page(client, shop)
 
