@@ -259,7 +259,7 @@ class _Life:
 
     def _note_sent(self, message: Message, at: datetime) -> None:
         klass = rechecks.effective_klass(message)
-        self.person.past.append(Past(at, klass, message.purpose, self.plan.flow.name))
+        self.person.past.append(Past(at, klass, message.purpose, self.plan.flow.name, pk=message.pk))
         wish = message.context.get("coupon")
         if isinstance(wish, Mapping) and wish.get("source"):
             day = at.astimezone(self.runner.world.store.tz).date()
