@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from campaigns import dates, effects, priority, rechecks, walking
+from campaigns import dates, effects, priority, rechecks, walking, wishes
 from campaigns.definitions import Definition
 from campaigns.effects import Effect
 from campaigns.models import Enrolment, Flow, FlowVersion, Message, StepRun
@@ -25,12 +25,14 @@ from campaigns.triggers.entering import HOLDBACK, is_held_back
 from campaigns.walking import Values
 from stores import conditions
 from stores.conditions import Condition, Subject
-from stores.models import OrderLine
+from stores.models import Coupon, OrderLine
 
 S = Message.Status
 # In the order in which the worker does what is due at one moment.
 _ENTER, _MOVE, _SEND = range(3)
 _ENDS = {rechecks.SEND: S.ACCEPTED, rechecks.SKIP: S.SKIPPED, rechecks.EXPIRE: S.EXPIRED, rechecks.APPROVAL: S.APPROVAL}
+# Stands for the code that would have been made; a dry run makes none.
+_CODE = "a code of their own"
 NOT_MET = "the flow's condition does not hold"
 ALREADY = "is in the flow already"
 UNKNOWN = "the person is not known any more"
@@ -279,6 +281,7 @@ class _Life:
             values=self.runner.knower.at(person, subject, at) if judged else {},
             order_status=conditions.present_status(subject.order) if subject.order else "",
             standing=person.standing(at),
+            coupon=Coupon(code=_CODE, state=Coupon.State.LIVE) if wishes.of(message) else None,
             troubles=person.wrong(at) if message.klass != "T" else (),
             past=[past for past in person.past if past.at <= at],
             rivals=self._rivals(letter, at, waiting) if message.klass != "T" else (),

@@ -73,6 +73,7 @@ class Person:
     letters: list["Letter"] = field(default_factory=list)
     by_id: dict[int, PastOrder] = field(default_factory=dict)
     _customers: dict[datetime, Customer] = field(default_factory=dict)
+    _standings: dict[tuple[int, str, bool], Standing] = field(default_factory=dict)
 
     def order(self, pk: int | None) -> PastOrder | None:
         return self.by_id.get(pk) if pk else None
@@ -87,16 +88,22 @@ class Person:
 
     def standing(self, moment: datetime) -> Standing:
         """Consent and address as they were, replayed from the log. A pause is not in the log, so it does not count."""
-        states: dict[tuple[str, str], Consent] = {}
-        for one in self.consents:
-            if one.at <= moment:
-                states[one.channel, one.purpose] = Consent(
+        dead = self.suppressed[1] if self.suppressed and self.suppressed[0] <= moment else ""
+        elsewhere = False
+        if self.row.woo_id is None:
+            policies = {past.row.contact for past in self.orders if past.row.created_gmt <= moment}
+            elsewhere = bool(policies) and Order.Contact.ALL not in policies
+        said = sum(one.at <= moment for one in self.consents)
+        key = said, dead, elsewhere
+        if key not in self._standings:
+            states = {
+                (one.channel, one.purpose): Consent(
                     channel=one.channel, purpose=one.purpose, state=one.state, source=one.source, at=one.at
                 )
-        policies = {past.row.contact for past in self.orders if past.row.created_gmt <= moment}
-        dead = self.suppressed[1] if self.suppressed and self.suppressed[0] <= moment else ""
-        elsewhere = self.row.woo_id is None and bool(policies) and Order.Contact.ALL not in policies
-        return Standing(suppressed=dead, consents=states, elsewhere=elsewhere)
+                for one in self.consents[:said]
+            }
+            self._standings[key] = Standing(suppressed=dead, consents=states, elsewhere=elsewhere)
+        return self._standings[key]
 
     def wrong(self, moment: datetime) -> list[Trouble]:
         """What was wrong, as far as one could know then: nobody knew yet when a case would be closed or a parcel come."""
