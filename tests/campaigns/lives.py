@@ -269,8 +269,15 @@ def really(store: Store) -> list[tuple[Any, ...]]:
     for run in StepRun.objects.filter(enrolment__store=store).select_related("enrolment"):
         rows.append(("step", run.enrolment.key, run.step, run.at, str(run.outcome), run.reason))
     for message in Message.objects.filter(store=store, flow__isnull=False):
-        rows.append(("message", message.key, message.planned_for, str(message.status), message.reason, _when(message)))
+        rows.append(
+            ("message", message.key, message.planned_for, str(message.status), _said(message.reason), _when(message))
+        )
     return sorted(rows, key=str)
+
+
+def _said(reason: str) -> str:
+    """Of several that wait for one slot, which is named to the others goes by the order in which the database gives them."""
+    return "no slot" if reason == "another message had priority" or "limit reached" in reason else reason
 
 
 def _when(message: Message) -> datetime | None:
@@ -291,7 +298,7 @@ def foretold(courses: list[Any]) -> list[tuple[Any, ...]]:
         for letter in course.letters:
             message = letter.message
             over = letter.at if letter.status in {"accepted", "skipped", "expired"} else None
-            rows.append(("message", message.key, message.planned_for, str(letter.status), letter.reason, over))
+            rows.append(("message", message.key, message.planned_for, str(letter.status), _said(letter.reason), over))
     return sorted(rows, key=str)
 
 
