@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from campaigns import actions, flows, mail_tests
+from campaigns.api_simulate import Simulates
 from campaigns.models import Flow, Message
 from postpurchase.errors import BusinessError
 from stores.api_base import Idempotent, StoreViewSet
@@ -38,7 +39,7 @@ class FlowState(serializers.Serializer[Any]):
     state = serializers.ChoiceField(choices=Flow.State.choices)
 
 
-class FlowViewSet(Idempotent, mixins.ListModelMixin, mixins.RetrieveModelMixin, StoreViewSet):
+class FlowViewSet(Simulates, mixins.ListModelMixin, mixins.RetrieveModelMixin, StoreViewSet):
     """Flows, newest first."""
 
     scope = "flows"

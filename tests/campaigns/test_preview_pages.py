@@ -264,3 +264,9 @@ def test_each_condition_is_told_with_what_was_seen(flow):
     told = explaining.person(kept.asked_of(flow), choosing.of_customer(kept.asked_of(flow), order.customer))[0]
     assert [(check.passed, check.seen) for check in told.checks] == [(True, "it was 120"), (True, "it was card")]
     assert next(stage.words for stage in told.stages) == "Enters the flow"
+
+
+def test_the_answer_is_reached_from_the_customers_page(client, flow):
+    order = bought(flow.store, total=40)
+    html = client.get(reverse("customer", args=[flow.store.slug, order.customer_id])).content.decode()
+    assert f"/flows/{flow.slug}/why/?customer={order.customer_id}" in html
