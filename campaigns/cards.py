@@ -30,6 +30,16 @@ _ABOUT = re.compile(r"Step (\w+)[:,] *")
 
 
 @dataclass
+class Lane:
+    """One way out of a step that parts: its key in the flow file, its heading, its cards."""
+
+    key: str
+    name: str
+    is_yes: bool
+    cards: "list[Card]" = field(default_factory=list)
+
+
+@dataclass
 class Card:
     """One step as the page shows it: its sentence, its numbers, its faults, and the cards of its sides."""
 
@@ -46,9 +56,7 @@ class Card:
     stats: list[tuple[str, int, str]] = field(default_factory=list)
     skipped: list[tuple[str, int]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
-    yes: list["Card"] = field(default_factory=list)
-    no: list["Card"] = field(default_factory=list)
-    shares: tuple[int, int] = (0, 0)
+    lanes: list[Lane] = field(default_factory=list)
 
 
 @dataclass
@@ -116,7 +124,10 @@ def of(data: Mapping[str, Any], numbers: Numbers, faults: Iterable[str] = ()) ->
     lanes: dict[str, list[Card]] = {"": top}
     for spot in editing.spots(data):
         card = _card(spot, about.get(spot.number, []))
-        lanes[f"{card.uid}:then"], lanes[f"{card.uid}:else"] = card.yes, card.no
+        for key, name, _steps in editing.lanes(spot.step):
+            said = {"then": _("If yes"), "else": _("Otherwise")}.get(key, name)
+            card.lanes.append(Lane(f"{card.uid}:{key}", said, key == "then"))
+            lanes[f"{card.uid}:{key}"] = card.lanes[-1].cards
         lanes[spot.lane].append(card)
         _count(card, numbers)
     return top
@@ -166,8 +177,8 @@ def _count(card: Card, numbers: Numbers) -> None:
             card.stats.append((_("problems"), failed, ""))
         card.skipped = numbers.reasons.get(uid, [])
     elif card.kind == "branch":
-        card.shares = runs.get(StepRun.Outcome.YES, 0), runs.get(StepRun.Outcome.NO, 0)
-        card.stats = [(_("yes"), card.shares[0], ""), (_("otherwise"), card.shares[1], "")]
+        yes, no = runs.get(StepRun.Outcome.YES, 0), runs.get(StepRun.Outcome.NO, 0)
+        card.stats = [(_("yes"), yes, ""), (_("otherwise"), no, "")]
     elif card.kind == "send_email":
         card.stats = [(_("sent"), 0, "")]
     elif waiting or "wait" in card.kind:
@@ -187,8 +198,8 @@ def every(cards: Iterable[Card]) -> Iterable[Card]:
     """All cards, those in branches after their branch."""
     for card in cards:
         yield card
-        yield from every(card.yes)
-        yield from every(card.no)
+        for lane in card.lanes:
+            yield from every(lane.cards)
 
 
 def all_reasons(cards: Iterable[Card]) -> list[tuple[str, int]]:

@@ -1,19 +1,22 @@
 """Changes of a flow file as the editor makes them: pure functions over its nested lists of steps.
 
 A step is found by its uid. A place is a lane and what stands before it: lane "" is the main line, "uid:then" and
-"uid:else" are the sides of a branch. Every function changes the file it is given; `drafts.change` hands in a copy.
+"uid:else" are the sides of a branch, "uid:v0", "uid:v1", ... the ways of a split. Every function changes the file it is given; `drafts.change` hands in a copy.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from campaigns.definitions import MAX_STEPS, _number, walk
+from campaigns.steps import kinds
 from postpurchase.errors import BusinessError
 
 Step = dict[str, Any]
 File = dict[str, Any]
 SIDES = ("then", "else")
+_VARIANT = re.compile(r"v(\d)")
 # How many branches may lie in one another when they are put together here; a file may go deeper.
 MAX_DEEP = 2
 
@@ -50,9 +53,20 @@ def _spots(steps: list[Step], lane: str, depth: int, prefix: str, start: int) ->
     for n, step in enumerate(steps):
         number = _number(prefix, n + start)
         yield Spot(steps, n, lane, depth, number)
-        then = step.get("then") or []
-        yield from _spots(then, f"{step.get('uid')}:then", depth + 1, number, 0)
-        yield from _spots(step.get("else") or [], f"{step.get('uid')}:else", depth + 1, number, len(then))
+        before = 0
+        for key, _name, below in lanes(step):
+            yield from _spots(below, f"{step.get('uid')}:{key}", depth + 1, number, before)
+            before += len(below)
+
+
+def lanes(step: Mapping[str, Any]) -> list[tuple[str, str, list[Step]]]:
+    """The ways that part at a step: (key, name, steps) of the two sides of a branch or of each way of a split."""
+    variants = step.get("variants")
+    if isinstance(variants, list):
+        return [(f"v{n}", str(each.get("name", "")), each.get("steps") or []) for n, each in enumerate(variants)]
+    kind = kinds().get(str(step.get("kind")))
+    parts = (kind and kind.parts) or any(side in step for side in SIDES)
+    return [(side, "", step.get(side) or []) for side in SIDES] if parts else []
 
 
 def find(data: Mapping[str, Any], uid: str) -> Spot:
@@ -71,9 +85,11 @@ def lane_of(data: File, lane: str) -> tuple[list[Step], int]:
         return data.setdefault("steps", []), 0
     uid, _, side = lane.partition(":")
     spot = find(data, uid)
-    if side not in SIDES or spot.step.get("kind") != "branch":
+    if side not in {key for key, _name, _steps in lanes(spot.step)}:
         raise BusinessError("This place is no longer in the flow; nothing was changed.", "step_gone")
-    return spot.step.setdefault(side, []), spot.depth + 1
+    variant = _VARIANT.fullmatch(side)
+    holder = spot.step["variants"][int(variant[1])] if variant else spot.step
+    return holder.setdefault("steps" if variant else side, []), spot.depth + 1
 
 
 def new_uid(kind: str, used: Iterable[str]) -> str:
@@ -93,7 +109,7 @@ def add(data: File, *, kind: str, uid: str, params: Mapping[str, Any], lane: str
     if len(uids(data)) >= MAX_STEPS:
         raise BusinessError(f"A flow has at most {MAX_STEPS} steps. Nothing was added.", "too_many")
     step: Step = {"uid": uid, "kind": kind, **params}
-    if kind == "branch":
+    if kinds()[kind].parts:
         step |= {"then": [], "else": []}
     _insert(data, step, lane, after)
     return step
@@ -116,9 +132,8 @@ def _insert(data: File, step: Step, lane: str, after: str) -> None:
 
 def _height(step: Step) -> int:
     """How many branches lie in one another here."""
-    if step.get("kind") != "branch":
-        return 0
-    return 1 + max((_height(below) for side in SIDES for below in step.get(side) or []), default=0)
+    ways = lanes(step)
+    return 1 + max((_height(below) for _key, _name, steps in ways for below in steps), default=0) if ways else 0
 
 
 def delete(data: File, uid: str) -> Step:
@@ -146,10 +161,24 @@ def move(data: File, uid: str, *, lane: str, after: str) -> None:
 
 
 def set_params(data: File, uid: str, params: Mapping[str, Any], when: Any = None) -> None:
-    """Give a step other settings and its "only if"; what is in a branch stays."""
+    """Give a step other settings and its "only if"; what is in a branch stays.
+
+    Each of a split's `variants` may say as `row` which of the present ones it was, whose steps it keeps.
+    """
     spot = find(data, uid)
     kept = {name: spot.step[name] for name in ("uid", "kind", *SIDES) if name in spot.step}
     step = {"uid": kept.pop("uid"), "kind": kept.pop("kind"), **params}
+    if isinstance(params.get("variants"), list):
+        step["variants"] = [_variant(each, spot.step.get("variants") or []) for each in params["variants"]]
     if when:
         step["when"] = when
     spot.steps[spot.index] = step | kept
+
+
+def _variant(new: Mapping[str, Any], present: list[Any]) -> dict[str, Any]:
+    row = new.get("row", len(present))
+    made = dict(present[row]) if row < len(present) else {"steps": []}
+    made["name"] = new["name"]
+    if new["weight"] != made.get("weight", 1):
+        made["weight"] = new["weight"]
+    return made

@@ -6,14 +6,13 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from campaigns import triggers
+from campaigns import definitions, triggers
 from campaigns.models import Flow
 from campaigns.steps import build, kinds
 from campaigns.triggers import reentry
 from stores import conditions
 
 File = Mapping[str, Any]
-_BESIDE = {"uid", "kind", "when", "then", "else"}
 
 
 def start(data: File) -> str:
@@ -72,8 +71,8 @@ def step(raw: Mapping[str, Any]) -> str:
 
 
 def params(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """A step's own settings, without its name, kind, condition and sides."""
-    return {name: value for name, value in raw.items() if name not in _BESIDE}
+    """A step's own settings, without its name, kind, condition and what is in its ways."""
+    return definitions.params_of(raw)
 
 
 def label(kind: str) -> str:

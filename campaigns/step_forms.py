@@ -19,6 +19,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from campaigns.steps.split import MOST_VARIANTS
 from campaigns.triggers.params import file_name
 from stores.models import Store
 
@@ -76,6 +77,58 @@ class ListField(forms.CharField):
             return [self.each(line.strip()) for line in str(value or "").splitlines() if line.strip()]
         except ValueError as error:
             raise ValidationError(_("Each line is a whole number.")) from error
+
+
+class Ways(forms.MultiWidget):
+    """The ways of a split: a name and a weight each, with empty rows for more."""
+
+    use_fieldset = True
+
+    def __init__(self) -> None:
+        one = [
+            widget
+            for n in range(1, MOST_VARIANTS + 1)
+            for widget in (
+                forms.TextInput(attrs={"aria-label": _("Name of way %(n)s") % {"n": n}, "maxlength": 40}),
+                forms.NumberInput(attrs={"aria-label": _("Weight of way %(n)s") % {"n": n}, "min": 1, "max": 1000}),
+            )
+        ]
+        super().__init__(one)
+
+    def decompress(self, value: Any) -> list[Any]:
+        flat: list[Any] = []
+        for each in value or []:
+            flat += [each.get("name", ""), each.get("weight", 1)]
+        return flat + [None] * (2 * MOST_VARIANTS - len(flat))
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> list[Any]:
+        flat = super().value_from_datadict(data, files, name)
+        return [
+            {"name": (flat[n] or "").strip(), "weight": flat[n + 1] or 1, "row": n // 2} for n in range(0, len(flat), 2)
+        ]
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        return format_html('<div class="pair">{}</div>', super().render(name, value, attrs, renderer))
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        # MultiWidget takes a list for one that is taken apart already.
+        return super().get_context(name, self.decompress(value), attrs)
+
+
+class WaysField(forms.Field):
+    """[{name, weight, row}]: which of the present ways each was, so that it keeps its steps."""
+
+    widget = Ways
+
+    def clean(self, value: Any) -> list[dict[str, Any]]:
+        found = []
+        for each in value or []:
+            if not each["name"]:
+                continue
+            if not str(each["weight"]).isdecimal():
+                raise ValidationError(_("A weight is a whole number."))
+            found.append(each | {"weight": int(each["weight"])})
+        return found
 
 
 class ParamsForm(forms.Form):
@@ -146,8 +199,9 @@ def blank(params: type) -> dict[str, Any]:
     """What a new step begins with: nothing but what a form cannot leave out."""
     hints = typing.get_type_hints(params)
     empty: dict[Any, Any] = {str: "", int: 0, bool: False, Decimal: "0", dict: {}, tuple: []}
+    ways: list[dict[str, Any]] = [{"name": name, "weight": 1, "steps": []} for name in ("A", "B")]
     return {
-        file_name(each): empty.get(_bare(hints[each.name]), "")
+        file_name(each): ways if each.metadata.get("widget") == "variants" else empty.get(_bare(hints[each.name]), "")
         for each in dataclasses.fields(params)
         if _usual(each) is dataclasses.MISSING
     }
@@ -183,12 +237,16 @@ def _field(each: dataclasses.Field[Any], hint: Any, now: Any, store: Store) -> f
         "required": False,
     }
     choices = said.get("choices") or None
+    if wanted == "variants":
+        return WaysField(**common)
     if wanted == "hidden" or _asks(hint):
         return None
     if wanted == "template":
         return forms.ChoiceField(choices=_with(messages_of(store), now), **common)
     if choices is not None and bare is tuple:
         options = choices() if callable(choices) else choices
+        for one in now or []:
+            options = _with(list(options), one)
         return forms.MultipleChoiceField(choices=list(options), widget=forms.CheckboxSelectMultiple, **common)
     if choices is not None:
         options = list(choices() if callable(choices) else choices)

@@ -159,12 +159,21 @@ def _places(data: dict[str, Any], uid: str) -> list[tuple[str, str]]:
         if name in inside:
             continue
         found.append((f"{spot.lane}|{name}", _("After step %(number)s") % {"number": spot.number}))
-        if spot.step.get("kind") == "branch" and spot.depth < editing.MAX_DEEP:
-            found.append((f"{name}:then|", _("Step %(number)s, at the beginning of If yes") % {"number": spot.number}))
-            found.append(
-                (f"{name}:else|", _("Step %(number)s, at the beginning of Otherwise") % {"number": spot.number})
-            )
+        for key, said, _steps in editing.lanes(spot.step) if spot.depth < editing.MAX_DEEP else []:
+            way = {"then": _("If yes"), "else": _("Otherwise")}.get(key, said)
+            words_ = _("Step %(number)s, at the beginning of %(way)s") % {"number": spot.number, "way": way}
+            found.append((f"{name}:{key}|", words_))
     return found
+
+
+_PALETTE = {
+    "send": gettext_lazy("Write"),
+    "time": gettext_lazy("Wait"),
+    "way": gettext_lazy("Decide"),
+    "give": gettext_lazy("Give"),
+    "shop": gettext_lazy("In your shop"),
+    "team": gettext_lazy("Tell others"),
+}
 
 
 @store_view(FLOWS_EDIT)
@@ -199,12 +208,18 @@ def add(request: StoreRequest, flow: str) -> HttpResponse:
         if spot.step.get("uid") == (after or lane.partition(":")[0]):
             said = _("after step %(number)s") if after else _("in step %(number)s")
             said %= {"number": spot.number}
-    choice = [(kind.name, flow_words.label(kind.name), kind.icon) for kind in kinds().values()]
+    palette = [
+        (
+            said,
+            [(kind.name, flow_words.label(kind.name), kind.icon) for kind in kinds().values() if kind.group == group],
+        )
+        for group, said in _PALETTE.items()
+    ]
     return page(
         request,
         found,
         panel="campaigns/panel_add.html",
-        choice=sorted(choice, key=lambda each: each[1]),
+        palette=[(said, some) for said, some in palette if some],
         lane=lane,
         after=after,
         place_said=said,

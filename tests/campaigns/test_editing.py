@@ -134,3 +134,39 @@ def test_a_setting_that_no_sentence_tells_is_named(data):
     after = file(*data["steps"])
     after["steps"][1]["purpose"] = "review"
     assert differences.sentences(data, after) == ["Step 2, Purpose: “nothing” becomes “review”."]
+
+
+def split(uid="ab", **lanes):
+    ways = [{"name": name, "weight": 1, "steps": steps} for name, steps in lanes.items()]
+    return {"uid": uid, "kind": "split", "variants": ways}
+
+
+def test_the_ways_of_a_split_are_lanes_like_those_of_a_branch():
+    data = file(split(A=[send("a")], B=[send("b")]), send("z"))
+    assert [(spot.step["uid"], spot.number, spot.lane) for spot in editing.spots(data)] == [
+        ("ab", "1", ""),
+        ("a", "1a", "ab:v0"),
+        ("b", "1b", "ab:v1"),
+        ("z", "2", ""),
+    ]
+    editing.move(data, "z", lane="ab:v1", after="b")
+    editing.add(data, kind="end", uid="e", params={}, lane="ab:v0")
+    assert [names(each["steps"]) for each in data["steps"][0]["variants"]] == [["e", "a"], ["b", "z"]]
+
+
+def test_a_way_keeps_its_steps_under_another_name_and_goes_with_them():
+    data = file(split(A=[send("a")], B=[send("b")]))
+    editing.set_params(
+        data, "ab", {"variants": [{"name": "Long", "weight": 3, "row": 1}, {"name": "New", "weight": 1}]}
+    )
+    assert data["steps"][0]["variants"] == [
+        {"name": "Long", "weight": 3, "steps": [send("b")]},
+        {"name": "New", "steps": []},
+    ]
+
+
+def test_a_wait_for_an_event_has_two_ways():
+    data = file(send("a"))
+    editing.add(data, kind="wait_for_event", uid="w", params={"event": "order.placed", "within": "3 days"}, after="a")
+    editing.move(data, "a", lane="w:then", after="")
+    assert names(data["steps"][0]["then"]) == ["a"]

@@ -174,6 +174,23 @@ def test_saving_a_check_untouched_changes_nothing(client, shop):
     assert flow.draft is None
 
 
+def test_the_ways_of_a_split_are_set_in_its_form_and_keep_their_steps(client, shop):
+    ways = [{"name": "A", "weight": 2, "steps": [send("x")]}, {"name": "B", "steps": []}]
+    flow = publish(shop, file({"uid": "ab", "kind": "split", "variants": ways}))
+    form = sent(get(client, flow, "flow_step", uid="ab"))
+    assert post(client, flow, "flow_step", form, uid="ab").status_code == 302
+    flow.refresh_from_db()
+    assert flow.draft is None
+    form |= {"p-variants_0": "Short", "p-variants_4": "C", "p-variants_5": "3"}
+    post(client, flow, "flow_step", form, uid="ab")
+    assert steps(flow)[0]["variants"] == [
+        {"name": "Short", "weight": 2, "steps": [send("x")]},
+        {"name": "B", "steps": []},
+        {"name": "C", "steps": [], "weight": 3},
+    ]
+    assert "Otherwise" not in get(client, flow, "flow_edit")
+
+
 def test_the_start_takes_other_triggers_and_conditions(client, shop):
     flow = publish(shop, file(send("a"), trigger={"event": "order.paid", "where": BIG}))
     form = sent(get(client, flow, "flow_start"))

@@ -3,11 +3,13 @@
 import random
 
 import pytest
+from django.urls import reverse
 
 from campaigns import definitions, drafts, editing, flow_words, flows, step_forms
+from campaigns.models import Flow
 from campaigns.steps import kinds
 from tests.campaigns.flow_files import file
-from tests.factories import make_store
+from tests.factories import make_store, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -71,6 +73,19 @@ def test_a_flow_file_is_the_same_after_export_and_import(seed):
     text = definitions.dump(data)
     assert definitions.load(text) == data
     assert definitions.dump(definitions.load(text)) == text
+
+
+@pytest.mark.parametrize("kind", sorted(kinds()))
+def test_every_kind_of_step_has_a_form_and_a_place_without_a_page_of_its_own(client, kind):
+    store = make_store()
+    client.force_login(make_user(store))
+    flow = drafts.create(store, drafts.empty("New", "S", "order.paid"), actor="test")
+    address = reverse("flow_step_add", args=[store.slug, flow.slug])
+    answer = client.post(address, {"token": 0, "kind": kind})
+    html = client.get(answer["Location"]).content.decode()
+    assert "Step 1: " in html
+    assert [step["kind"] for step in Flow.objects.get().draft["steps"]] == [kind]
+    assert client.get(reverse("flow_edit", args=[store.slug, flow.slug])).status_code == 200
 
 
 def test_a_published_flow_is_the_same_after_export_and_import_into_another_store():
