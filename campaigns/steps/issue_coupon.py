@@ -15,14 +15,15 @@ KINDS = (("fixed_cart", gettext_lazy("Amount off the order")), ("percent", gette
 @register("issue_coupon", label=gettext_lazy("Coupon"), icon="ticket", group="give")
 @dataclass(frozen=True)
 class IssueCoupon(Step):
-    """`kind` fixed_cart takes `amount` in the shop's currency, percent a percentage.
+    """`discount` fixed_cart takes `amount` in the shop's currency, percent a percentage.
 
     The step only keeps what is wished for. The outbox has it made when it would send (`campaigns.wishes`), and the mail
     then waits until it is live; the days count from there. A second mail of the flow carries the same coupon.
     """
 
     amount: Decimal = field(metadata=setting(gettext_lazy("Amount"), widget="money"))
-    kind: str = field(default="fixed_cart", metadata=setting(gettext_lazy("Kind"), choices=KINDS))
+    # Not "kind": a step of a flow file has that already.
+    discount: str = field(default="fixed_cart", metadata=setting(gettext_lazy("Kind"), choices=KINDS))
     valid_days: int = field(
         default=30, metadata=setting(gettext_lazy("Valid for"), unit=gettext_lazy("days"), low=1, high=730)
     )
@@ -35,9 +36,9 @@ class IssueCoupon(Step):
 
     def faults(self) -> list[str]:
         wrong = []
-        if self.kind not in {"fixed_cart", "percent"}:
-            wrong.append(_("kind is fixed_cart or percent."))
-        if self.amount <= 0 or (self.kind == "percent" and self.amount > 100):
+        if self.discount not in {"fixed_cart", "percent"}:
+            wrong.append(_("discount is fixed_cart or percent."))
+        if self.amount <= 0 or (self.discount == "percent" and self.amount > 100):
             wrong.append(_("The amount is more than nothing, and a percentage at most 100."))
         if not 1 <= self.valid_days <= 730:
             wrong.append(_("valid_days lies between 1 and 730."))
@@ -46,7 +47,7 @@ class IssueCoupon(Step):
         return wrong
 
     def sentence(self) -> str:
-        amount = f"{self.amount}%" if self.kind == "percent" else f"{self.amount}"
+        amount = f"{self.amount}%" if self.discount == "percent" else f"{self.amount}"
         return _("Make a coupon for %(amount)s, valid for %(days)s days") % {"amount": amount, "days": self.valid_days}
 
     def run(self, visit: Visit) -> Outcome:
@@ -56,7 +57,7 @@ class IssueCoupon(Step):
         visit.context[wishes.NAME] = wishes.wish(
             visit.key,
             amount=self.amount,
-            kind=self.kind,
+            kind=self.discount,
             valid_days=self.valid_days,
             minimum=self.minimum,
             prefix=self.prefix,
