@@ -7,6 +7,7 @@ from django.utils.text import slugify
 
 from campaigns import definitions
 from campaigns.models import Enrolment, Flow, FlowVersion, Message
+from campaigns.triggers import planning
 from postpurchase import clock, queue
 from postpurchase.due import State
 from postpurchase.errors import BusinessError
@@ -37,12 +38,15 @@ def publish(
         flow = Flow.objects.select_for_update(of=("self",)).select_related("live").get(pk=flow.pk)
         if flow.live is None or flow.live.definition != data:
             number = flow.live.number + 1 if flow.live else 1
+            began = flow.live.definition.get("trigger") if flow.live else None
             flow.live = FlowVersion.objects.create(
                 flow=flow, number=number, definition=data, published_by=str(actor)[:254]
             )
             flow.name, flow.klass, flow.edited_at = definition.name, definition.klass, clock.now()
             flow.save(update_fields=["live", "name", "klass", "edited_at"])
             audit.record(store, "flow.publish", actor=actor, target=slug, diff={"version": number})
+            if began != data["trigger"]:
+                planning.switched(flow)
         if state is not None:
             set_state(flow, state, actor=actor)
     return flow
@@ -67,6 +71,8 @@ def set_state(flow: Flow, state: str, *, actor: Actor) -> None:
             active.filter(state=State.DUE).update(state=State.HELD, error_code=FLOW_OFF)
         elif before == Flow.State.OFF:
             active.filter(state=State.HELD, error_code=FLOW_OFF).update(state=State.DUE, error_code="")
+        if Flow.State.OFF in {before, state}:
+            planning.switched(flow)
         audit.record(flow.store, "flow.state", actor=actor, target=flow.slug, diff={"from": before, "to": state})
         queue.wake()
 

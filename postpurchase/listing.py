@@ -122,17 +122,30 @@ class Tab:
 
 @dataclass(frozen=True)
 class BulkAction:
-    """What may be done with the chosen rows. `run(request, queryset)` returns the sentence that tells what happened.
+    """What may be done with the chosen rows. `run(request, queryset)` returns the sentence that tells what happened, or a
+    page that asks for more and posts the same action again.
 
     With `confirm` (a function of the number) a page asks first.
     """
 
     name: str
     label: Any
-    run: Callable[[StoreRequest, QuerySet[Any]], str]
+    run: Callable[[StoreRequest, QuerySet[Any]], str | HttpResponse]
     permission: str
     danger: bool = False
     confirm: Callable[[int], str] | None = None
+
+
+_more_bulk: dict[str, list[BulkAction]] = {}
+
+
+def add_bulk(listing: str, action: BulkAction) -> None:
+    """Let an app above the list's own offer something for its rows; called from `AppConfig.ready()`."""
+    _more_bulk.setdefault(listing, []).append(action)
+
+
+def _bulk_of(listing: "Listing") -> list[BulkAction]:
+    return [*listing.bulk, *_more_bulk.get(listing.name, [])]
 
 
 @dataclass(frozen=True)
@@ -369,7 +382,7 @@ def _page(request: StoreRequest, listing: Listing, queryset: QuerySet[Any], orde
         export_urls=[(kind.upper(), address.url(export=kind)) for kind in exporting.FORMATS]
         if DATA_EXPORT in request.permissions
         else [],
-        bulk=[one for one in listing.bulk if one.permission in request.permissions],
+        bulk=[one for one in _bulk_of(listing) if one.permission in request.permissions],
         hidden=[(key, params[key]) for key in ("view", "sort", "size") if params.get(key)],
         pristine=not any(params.get(key) for key in narrowing),
     )
@@ -450,7 +463,7 @@ def _own_export(request: StoreRequest, listing: Listing) -> Callable[[QuerySet[A
 
 def _run_bulk(request: StoreRequest, listing: Listing, queryset: QuerySet[Any]) -> HttpResponse:
     """Run a bulk action on the ticked rows, or with `all=1` on all that match; a refusal is told and changes nothing."""
-    action = next((one for one in listing.bulk if one.name == request.POST.get("action")), None)
+    action = next((one for one in _bulk_of(listing) if one.name == request.POST.get("action")), None)
     if action is None:
         messages.error(request, _("This list has no such action. Nothing was changed."))
         return HttpResponseRedirect(request.get_full_path())
@@ -467,7 +480,10 @@ def _run_bulk(request: StoreRequest, listing: Listing, queryset: QuerySet[Any]) 
         shown = {"action": action, "listing": listing, "ids": ids, "everything": everything, "number": number}
         return render(request, "dashboard/confirm.html", shown | {"question": action.confirm(number)})
     try:
-        messages.success(request, action.run(request, chosen))
+        told = action.run(request, chosen)
+        if isinstance(told, HttpResponse):
+            return told
+        messages.success(request, told)
     except BusinessError as refused:
         messages.error(request, refused.message)
     return HttpResponseRedirect(request.get_full_path())

@@ -28,6 +28,7 @@ READ_SCOPES = frozenset(
         "jobs:read",
         "flows:read",
         "messages:read",
+        "events:read",
     }
 )
 WRITE_SCOPES = frozenset(
@@ -39,6 +40,7 @@ WRITE_SCOPES = frozenset(
         "jobs:write",
         "flows:write",
         "messages:write",
+        "events:write",
     }
 )
 SCOPES = READ_SCOPES | WRITE_SCOPES

@@ -18,6 +18,11 @@ class Nothing:
 
 
 @dataclass(frozen=True)
+class Placed:
+    status: str | None = field(default=None, metadata={"label": _("the status it was first seen in")})
+
+
+@dataclass(frozen=True)
 class Moved:
     from_: str | None = field(default=None, metadata={"label": _("the status before")})
     to: str | None = field(default=None, metadata={"label": _("the new status")})
@@ -105,6 +110,7 @@ class CaseTold:
     kind: str | None = field(default=None, metadata={"label": _("what it is about")})
 
 
+# Where they stand in lists.
 ORDERS, DELIVERY, PEOPLE = _("Orders"), _("Delivery"), _("People")
 REVIEWS, LOYALTY, HELP = _("Reviews"), _("Points and coupons"), _("Help")
 
@@ -119,7 +125,7 @@ class Told:
 
 
 _TOLD: dict[str, Told] = {
-    events.ORDER_PLACED: Told(_("an order is placed"), ORDERS),
+    events.ORDER_PLACED: Told(_("an order is placed"), ORDERS, Placed),
     events.ORDER_PAID: Told(_("an order is paid"), ORDERS),
     events.ORDER_STATUS_CHANGED: Told(_("an order changes its status"), ORDERS, Moved),
     events.ORDER_CANCELLED: Told(_("an order is cancelled"), ORDERS, Cancelled),

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from stores.api import CouponViewSet, CustomerViewSet, HealthViewSet, OrderViewSet
+from stores.api_events import EventViewSet
 from stores.api_jobs import JobViewSet
 from stores.views import (
     approve,
@@ -72,4 +73,5 @@ api: list[tuple[str, type, str]] = [
     ("coupons", CouponViewSet, "api-coupons"),
     ("health", HealthViewSet, "api-health"),
     ("jobs", JobViewSet, "api-jobs"),
+    ("events", EventViewSet, "api-events"),
 ]

@@ -383,6 +383,29 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='TriggerPlan',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('state', models.CharField(choices=[('due', 'due'), ('running', 'running'), ('done', 'done'), ('dead', 'dead'), ('held', 'held')], default='due', max_length=8)),
+                ('due_at', models.DateTimeField(default=postpurchase.clock.now)),
+                ('priority', models.SmallIntegerField(choices=[(0, 'write-back'), (10, 'transactional'), (20, 'poll'), (30, 'marketing'), (40, 'backfill')], default=30)),
+                ('attempts', models.PositiveIntegerField(default=0)),
+                ('lease_until', models.DateTimeField(blank=True, null=True)),
+                ('lease_token', models.UUIDField(blank=True, null=True)),
+                ('error_code', models.CharField(blank=True, default='', max_length=64)),
+                ('error', models.TextField(blank=True, default='')),
+                ('finished_at', models.DateTimeField(blank=True, null=True)),
+                ('key', models.CharField(max_length=200)),
+                ('begun_at', models.DateTimeField()),
+                ('until', models.DateTimeField()),
+                ('flow', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='plan', to='campaigns.flow')),
+                ('store', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='trigger_plans', to='stores.store')),
+            ],
+            options={
+                'abstract': False,
+            },
+        ),
+        migrations.CreateModel(
             name='Consent',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -586,5 +609,17 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='templateversion',
             constraint=models.UniqueConstraint(fields=('template', 'language', 'number'), name='template_version_number'),
+        ),
+        migrations.AddIndex(
+            model_name='triggerplan',
+            index=models.Index(condition=models.Q(('state', 'due')), fields=['priority', 'due_at'], name='triggerplan_due'),
+        ),
+        migrations.AddIndex(
+            model_name='triggerplan',
+            index=models.Index(condition=models.Q(('state', 'running')), fields=['lease_until'], name='triggerplan_lease'),
+        ),
+        migrations.AddConstraint(
+            model_name='triggerplan',
+            constraint=models.UniqueConstraint(fields=('store', 'key'), name='trigger_plan_key'),
         ),
     ]

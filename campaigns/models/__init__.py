@@ -6,6 +6,7 @@ from campaigns.models.flows import Enrolment, Flow, FlowVersion, StepRun
 from campaigns.models.inbox import InboxMail
 from campaigns.models.messages import Message, SentLedger
 from campaigns.models.outgoing import HookDelivery, HookSecret, StaffNotice
+from campaigns.models.planning import TriggerPlan
 from campaigns.models.sending import Journal, MailAccount, SendingHold, SendingRules
 from campaigns.models.simulation import DryRun
 from campaigns.models.visits import CountedLink, LinkVisit
@@ -35,4 +36,5 @@ __all__ = [
     "Suppression",
     "TemplateDraft",
     "TemplateVersion",
+    "TriggerPlan",
 ]

@@ -3,7 +3,7 @@
 Entering (`campaigns.triggers.entering`) is apart, because it needs flow files, which need the kinds.
 """
 
-from campaigns.triggers import plain
+from campaigns.triggers import dates, delivery, manual, orders, plain, products, silence
 from campaigns.triggers.base import (
     Occurrence,
     Start,
@@ -26,8 +26,14 @@ __all__ = [
     "Trigger",
     "TriggerKind",
     "build",
+    "dates",
+    "delivery",
     "find",
     "kinds",
+    "manual",
     "names_of",
+    "orders",
     "plain",
+    "products",
+    "silence",
 ]

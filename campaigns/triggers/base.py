@@ -35,6 +35,8 @@ class Occurrence:
     line_id: int | None = None
     payload: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""
+    # What it is about: an order that is only at hand (the last one, before a long silence) does not count for re-entry.
+    about: Subject = "order"
 
     def told(self) -> dict[str, Any]:
         """What conditions and messages see of it."""
@@ -91,10 +93,11 @@ class Trigger:
 class Timed(Trigger):
     """A trigger that time brings about: `history` of the span since it was last asked is what starts now.
 
-    It is asked no more often than `every`.
+    It is asked no more often than `every`, and each time for `overlap` once more, for what reached us late.
     """
 
     every: ClassVar[timedelta] = timedelta(minutes=15)
+    overlap: ClassVar[timedelta] = timedelta(0)
 
     def history(self, store: Store, since: datetime, until: datetime) -> Iterator[Occurrence]:
         raise NotImplementedError

@@ -56,7 +56,14 @@ class Entering:
 
 
 def subscribe() -> None:
-    """Listen to every event that may start a flow; called once at start."""
+    """Listen to every event that may start a flow, and register what else brings people in; called once at start."""
+    # They stand on this module.
+    from campaigns.triggers import past, planning
+    from campaigns.views import by_hand
+
+    past.register()
+    planning.register()
+    by_hand.register()
     for name in plain.NAMES:
         events.subscribe(name, f"campaigns.triggers.{name}", enrol)
     events.subscribe(events.CUSTOM, "campaigns.triggers.custom", enrol)

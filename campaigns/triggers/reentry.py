@@ -54,6 +54,7 @@ class Reentry:
     def scope(self, moment: Occurrence, earlier: Iterable[Entry] = ()) -> str | None:
         """For what the person would enter, unique in the flow; None when an earlier entry forbids it.
 
+        What is about a person and not about an order (a birthday, a silence) counts for itself with the rules of orders.
         Repeated, a moment gives the same scope or None. Two workers that look at the same earlier entries give the
         same scope, of which the database takes one: that is what makes `every_days` safe.
         """
@@ -71,9 +72,10 @@ class Reentry:
             return f"customer:{moment.customer_id}:{1 + max((_number(entry.scope) for entry in before), default=0)}"
         if self.rule == "once_per_line" and moment.order_id and "line" in moment.payload:
             return f"line:{moment.order_id}:{moment.payload['line']}"
-        if self.rule in {"once_per_order", "once_per_line"} and moment.order_id:
+        about_order = moment.order_id and moment.about != "customer"
+        if self.rule in {"once_per_order", "once_per_line"} and about_order:
             return f"order:{moment.order_id}"
-        if self.rule == "once_per_order_and_event" and moment.order_id:
+        if self.rule == "once_per_order_and_event" and about_order:
             return f"order:{moment.order_id}:{moment.name}"
         return _short(moment.key)
 

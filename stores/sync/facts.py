@@ -103,7 +103,8 @@ def order_facts(
         if order.status in GONE:
             return
         # A draft that became an order was placed then, not when the cart was first stored.
-        yield fact(events.ORDER_PLACED, order.created if known is None else order.paid or order.modified)
+        at = order.created if known is None else order.paid or order.modified
+        yield fact(events.ORDER_PLACED, at, status=order.status)
     elif before.status != order.status:
         yield fact(
             events.ORDER_STATUS_CHANGED,
@@ -127,8 +128,15 @@ def order_facts(
         yield fact(events.ORDER_CANCELLED, order.modified, since, status=order.status)
     gave_back = order.refunded > (before.refunded if before else 0)
     if gave_back or (order.status == "refunded" and (before is None or before.status != "refunded")):
-        last = max((refund.woo_id for refund in order.refunds), default=0)
+        last = max(order.refunds, key=lambda refund: refund.woo_id, default=None)
         full = is_full(order)
-        yield fact(events.ORDER_REFUNDED, order.modified, f"{last}:{'full' if full else 'part'}", full=full)
+        yield fact(
+            events.ORDER_REFUNDED,
+            order.modified,
+            f"{last.woo_id if last else 0}:{'full' if full else 'part'}",
+            full=full,
+            amount=f"{(order.refunded - (before.refunded if before else 0)).normalize():f}",
+            reason=last.reason if last else "",
+        )
     if before is not None and edited:
         yield fact(events.ORDER_EDITED, order.modified, since, total=[str(before.total), str(order.total)])

@@ -51,7 +51,7 @@ def from_orders(store: Store, taken: Sequence["Taken"], *, fetched_at: datetime,
                     order_id=one.pk,
                     customer_id=one.customer_id,
                     historic=not live(store, at, historic=historic),
-                    payload={"amount": str(refund.amount)},
+                    payload={"amount": str(refund.amount), "reason": refund.reason},
                 )
             )
         # The order mentions only sums; which lines went back is told by the refunds of the order, fetched next.

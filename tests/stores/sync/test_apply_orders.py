@@ -249,8 +249,8 @@ def test_a_partial_refund_lowers_the_net_and_asks_for_its_lines():
     found = Order.objects.get()
     assert (found.refunded, found.net, found.counted) == (Decimal(30), Decimal(70), True)
     assert Customer.objects.get().spent == 70
-    assert Event.objects.get(name="order.refunded").payload == {"full": False}
-    assert Event.objects.get(name="refund.created").payload == {"amount": "30.00"}
+    assert Event.objects.get(name="order.refunded").payload == {"full": False, "amount": "30", "reason": ""}
+    assert Event.objects.get(name="refund.created").payload == {"amount": "30.00", "reason": ""}
     assert list(SyncTask.objects.values_list("entity", "woo_id", "state")) == [("refund", 500, "due")]
 
 
@@ -286,7 +286,7 @@ def test_a_refund_that_is_gone_is_told_and_all_sums_are_as_before():
     store = make_store()
     put(store, order())
     put(store, order(status="refunded", refunds=[(7, "119.00")], date_modified_gmt="2026-11-20T10:20:00"), minutes=1)
-    assert Event.objects.get(name="order.refunded").payload == {"full": True}
+    assert Event.objects.get(name="order.refunded").payload == {"full": True, "amount": "119", "reason": ""}
     assert Customer.objects.get().orders_count == 0
     # Deleting a refund does not move the order's modification time.
     put(store, order(date_modified_gmt="2026-11-20T10:20:00"), minutes=2)
