@@ -17,6 +17,7 @@ class CampaignsConfig(AppConfig):
             overlap,
             pages,
             requests,
+            rezoning,
             shown,
             troubles,
         )
@@ -32,6 +33,7 @@ class CampaignsConfig(AppConfig):
         fields.register()
         pages.register()
         overlap.register()
+        rezoning.register()
         entering.subscribe()
         requests.subscribe()
         troubles.register()

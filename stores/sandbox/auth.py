@@ -109,7 +109,9 @@ class Authenticator:
 
     def _check_nonce(self, key: Key, timestamp: str, nonce: str) -> None:
         # The client signs with real time, whatever this store's clock was set to.
-        if not timestamp.isdigit() or abs(time.time() - int(timestamp)) > _WINDOW:
+        # The option "oauth_skew" sets its clock wrong for this, by seconds.
+        now = time.time() + float(self._storage.option("oauth_skew") or 0)
+        if not timestamp.isdigit() or abs(now - int(timestamp)) > _WINDOW:
             raise _refused("Invalid timestamp.")
         if (key.consumer_key, nonce) in self._nonces:
             raise _refused("Invalid nonce - nonce has already been used.")

@@ -159,6 +159,24 @@ def keys_unknown(*, secure: bool) -> Diagnosis:
     )
 
 
+def clock_wrong(minutes: int) -> Diagnosis:
+    """Signed calls are refused, and the shop's clock is further off than a signature may be old."""
+    return Diagnosis(
+        (
+            _(
+                "The shop's clock is %(n)s minutes ahead. Over plain http calls are signed with the time, and it refuses them."
+            )
+            if minutes > 0
+            else _(
+                "The shop's clock is %(n)s minutes behind. Over plain http calls are signed with the time, and it refuses them."
+            )
+        )
+        % {"n": abs(minutes)},
+        _("Have the host set the server's clock (NTP), or connect with https://, where no time is needed."),
+        "clock_skew",
+    )
+
+
 def of_mode(mode: str, *, secure: bool) -> Diagnosis | None:
     """What is to be repaired when keys are shown in another way than the usual one; None when nothing is."""
     if not secure or mode == "basic":

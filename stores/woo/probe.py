@@ -13,13 +13,15 @@ from django.utils.translation import gettext as _
 
 from postpurchase import clock, http
 from stores import overlap, selftest
-from stores.woo import abilities, address, decode, diagnosis
+from stores.woo import abilities, address, decode, diagnosis, freshness
 from stores.woo.client import USER_AGENT, Client
 from stores.woo.errors import Blocked, Invalid, KeysRefused, ReadOnlyKeys, Unreachable, WooError
 
 PAGE_BYTES = 4 * 1024 * 1024
 ASK_SECONDS = 30.0
 REDIRECTS = 3
+# WooCommerce takes signatures of the last 15 minutes; ours may be a little off, too.
+SIGNED_FOR = timedelta(minutes=10)
 # Ways of showing keys, the most careful first.
 MODES = ("basic", "query", "oauth")
 
@@ -83,6 +85,8 @@ class Probe:
         self._index: dict[str, Any] = {}
         # The first page that came where the index was due.
         self._refused: http.Answer | None = None
+        # How far the shop's clock is off ours.
+        self._off = timedelta(0)
 
     def steps(self) -> Iterator[Step]:
         """Run the checks one after the other. BusinessError `bad_address` when what was pasted is no address."""
@@ -148,6 +152,8 @@ class Probe:
                 self._session, "GET", url, headers={"User-Agent": USER_AGENT}, max_bytes=PAGE_BYTES, seconds=ASK_SECONDS
             )
             self.found.now = _their_clock(answer.headers.get("Date", ""))
+            if (told := freshness.told_at(answer.headers)) is not None:
+                self._off = told - clock.now()
             target = urljoin(url, answer.headers.get("Location", ""))
             if not 300 <= answer.status < 400 or target == url or not address.same_site(url, target):
                 return answer, url
@@ -257,6 +263,8 @@ class Probe:
             self.client, self.found.mode = client, mode
             repair = diagnosis.of_mode(mode, secure=secure)
             return (repair.text, repair.fix, repair.code) if repair else ("", "", "")
+        if not secure and abs(self._off) > SIGNED_FOR:
+            raise _Stop.of(diagnosis.clock_wrong(round(self._off / timedelta(minutes=1))))
         raise _Stop.of(diagnosis.keys_unknown(secure=secure))
 
     def _settings(self) -> tuple[str, str, str]:

@@ -18,8 +18,8 @@ from django.db import connection
 
 from postpurchase import clock
 from postpurchase.due import State
-from stores import jobs
-from stores.models import Event, Job, Order, Store
+from stores import connect, jobs
+from stores.models import Event, Job, Order, Store, SyncTask
 from stores.sandbox.server import Sandbox
 from stores.sync import backfill, flight, health, tasks
 from tests.faults.house import MANAGE, database_url
@@ -88,25 +88,23 @@ def test_c04_key_revoked_in_the_middle_stops_at_once_and_goes_on_with_a_new_one(
         assert jobs.run_due(1) == 0
         assert len(sandbox.requests) == asked_then
         store = Store.objects.get(pk=job.store_id)
-        for _probe in range(health.REFUSALS):
-            health.failed(store, _refusal(), probe=True)
+        for number in range(1, health.REFUSALS):
+            clock.freeze(SyncTask.objects.get(store=store, key=health.PROBE).due_at)
+            assert tasks.run_due(5) == 1
+            # One request for each probe, and nothing else goes out.
+            assert len(sandbox.requests) == asked_then + number
+        asked_then = len(sandbox.requests)
+        store.refresh_from_db()
+        assert store.state == Store.State.REFUSED
         assert Event.objects.filter(store=store, name="store.refused").count() == 1
         # While the keys are refused it is the probe that asks, not the backfill.
         Job.objects.update(due_at=clock.now())
         run(job)
         assert len(sandbox.requests) == asked_then
-        store.consumer_secret = good
-        store.save()
-        Store.objects.update(state=Store.State.CONNECTED, refusals=0)
+        connect.connect(sandbox.url, key=sandbox.key, secret=good, store=store)
         goes_on(job)
         assert (job.status, here()) == (Job.Status.DONE, there(sandbox))
         assert told["key"] not in job.error
-
-
-def _refusal() -> Exception:
-    from stores.woo.errors import KeysRefused
-
-    return KeysRefused("The shop does not accept these keys.", code="keys_refused")
 
 
 @pytest.mark.django_db
