@@ -45,7 +45,8 @@ def test_every_page_of_messages_is_readable(width: int, theme: str, shop: Any, a
     expect(page.frame_locator(".mail-frame").get_by_role("heading", level=1)).to_have_text("Thank you, Ana")
     assert readable(page, axe, "editor") == []
     page.locator("summary", has_text="Variables").click()
-    page.locator("summary", has_text="order").first.click()
+    page.locator(".vars details > summary", has_text="order").click()
+    expect(page.get_by_text("What the customer pays, with the currency")).to_be_visible()
     assert readable(page, axe, "variables") == []
     page.get_by_label("Subject", exact=True).fill("Hello {{ order.nothing }}")
     expect(page.get_by_text("order.nothing is undefined")).to_be_visible()
