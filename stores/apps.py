@@ -20,6 +20,7 @@ class StoresConfig(AppConfig):
             pages,
             privacy,
             registries,
+            segments,
             shipments,
             spool,
             timeline,
@@ -46,7 +47,9 @@ class StoresConfig(AppConfig):
         queue.register_tick("nightly checks", reconcile.tick_nightly)
         # First, because it looks for the person by what the mirror still knows.
         registries.add_eraser(forgetting.forget_person)
+        queue.register_tick("segments", lambda: segments.tick(clock.now()))
         registries.add_eraser(privacy.erase_from_mirror)
+        registries.add_eraser(segments.forget)
         registries.add_eraser(write_backs.forget)
         for module in (
             pages,
@@ -62,5 +65,6 @@ class StoresConfig(AppConfig):
             probes,
             reconcile,
             importing,
+            segments,
         ):
             module.register()

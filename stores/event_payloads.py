@@ -110,6 +110,11 @@ class CaseTold:
     kind: str | None = field(default=None, metadata={"label": _("what it is about")})
 
 
+@dataclass(frozen=True)
+class InSegment:
+    segment: str | None = field(default=None, metadata={"label": _("the segment's short name")})
+
+
 # Where they stand in lists.
 ORDERS, DELIVERY, PEOPLE = _("Orders"), _("Delivery"), _("People")
 REVIEWS, LOYALTY, HELP = _("Reviews"), _("Points and coupons"), _("Help")
@@ -138,6 +143,8 @@ _TOLD: dict[str, Told] = {
     events.SHIPMENT_CREATED: Told(_("a parcel is sent"), DELIVERY, ParcelMoved),
     events.SHIPMENT_MOVED: Told(_("a parcel moves"), DELIVERY, ParcelMoved),
     events.CUSTOMER_CREATED: Told(_("a customer is new"), PEOPLE),
+    events.SEGMENT_ENTERED: Told(_("a customer enters a segment"), PEOPLE, InSegment),
+    events.SEGMENT_LEFT: Told(_("a customer leaves a segment"), PEOPLE, InSegment),
     events.CONSENT_CHANGED: Told(_("consent changes"), PEOPLE, Consented),
     events.COUPON_ISSUED: Told(_("a coupon is live"), LOYALTY, CouponTold),
     events.COUPON_USED: Told(_("a coupon is used"), LOYALTY, CouponUse),

@@ -12,6 +12,7 @@ def register() -> None:
     registries.add_nav(NavEntry(0, _("Home"), "home", "home", ORDERS_VIEW))
     registries.add_nav(NavEntry(20, _("Orders"), "orders", "orders", ORDERS_VIEW))
     registries.add_nav(NavEntry(30, _("Customers"), "people", "customers", CUSTOMERS_PII))
+    registries.add_nav(NavEntry(31, _("Segments"), "people", "segments", CUSTOMERS_PII, parent="customers"))
     registries.add_nav(NavEntry(71, _("Coupons"), "ticket", "coupons", ORDERS_VIEW, parent="loyalty"))
     registries.add_nav(NavEntry(80, _("Retention"), "chart", "retention", ORDERS_VIEW))
     registries.add_nav(NavEntry(88, _("Settings"), "gear", "settings", STORE_CONNECT, group="settings"))

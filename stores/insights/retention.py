@@ -236,6 +236,12 @@ def time_to_second(store: Store) -> Waiting:
     return Waiting(buyers, total, share, day_of(0.25), day_of(0.5), day_of(0.75))
 
 
+def days_between(store: Store) -> dict[int, int]:
+    """Whole days from a counted order to the same person's next one, and how often that was so. One query."""
+    rows = _query(store, clock.now(), "SELECT {days}, COUNT(*) FROM pairs WHERE next_at IS NOT NULL GROUP BY 1", [])
+    return {int(days): int(count) for days, count in rows}
+
+
 @dataclass(frozen=True)
 class Point:
     """A share at one moment of a series."""

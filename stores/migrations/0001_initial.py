@@ -71,6 +71,21 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='Segment',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=120)),
+                ('slug', models.SlugField(max_length=60)),
+                ('conditions', models.JSONField()),
+                ('preset', models.CharField(blank=True, max_length=20)),
+                ('why', models.TextField(blank=True)),
+                ('created_at', models.DateTimeField(default=postpurchase.clock.now)),
+                ('changed_at', models.DateTimeField(default=postpurchase.clock.now)),
+                ('filled_at', models.DateTimeField(blank=True, null=True)),
+                ('size', models.PositiveIntegerField(default=0)),
+            ],
+        ),
+        migrations.CreateModel(
             name='User',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -252,6 +267,26 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='SegmentDay',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('day', models.DateField()),
+                ('size', models.PositiveIntegerField()),
+                ('segment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='days', to='stores.segment')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='SegmentStay',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('entered_at', models.DateTimeField()),
+                ('left_at', models.DateTimeField(blank=True, null=True)),
+                ('quiet', models.BooleanField(default=False)),
+                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='segment_stays', to='stores.customer')),
+                ('segment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='stays', to='stores.segment')),
+            ],
+        ),
+        migrations.CreateModel(
             name='Store',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -324,6 +359,11 @@ class Migration(migrations.Migration):
                 ('order', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='shipments', to='stores.order')),
                 ('store', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='shipments', to='stores.store')),
             ],
+        ),
+        migrations.AddField(
+            model_name='segment',
+            name='store',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='segments', to='stores.store'),
         ),
         migrations.CreateModel(
             name='RequestHour',
@@ -740,6 +780,22 @@ class Migration(migrations.Migration):
             model_name='orderline',
             constraint=models.UniqueConstraint(fields=('order', 'woo_id'), name='order_line_woo'),
         ),
+        migrations.AddConstraint(
+            model_name='segmentday',
+            constraint=models.UniqueConstraint(fields=('segment', 'day'), name='segment_day'),
+        ),
+        migrations.AddIndex(
+            model_name='segmentstay',
+            index=models.Index(fields=['segment', 'entered_at'], name='segment_stay_entered'),
+        ),
+        migrations.AddIndex(
+            model_name='segmentstay',
+            index=models.Index(fields=['segment', 'left_at'], name='segment_stay_left'),
+        ),
+        migrations.AddConstraint(
+            model_name='segmentstay',
+            constraint=models.UniqueConstraint(condition=models.Q(('left_at__isnull', True)), fields=('segment', 'customer'), name='segment_stay_once'),
+        ),
         migrations.AddIndex(
             model_name='shipment',
             index=models.Index(fields=['store', 'state', 'expected_at'], name='shipment_expected'),
@@ -751,6 +807,14 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='shipment',
             constraint=models.UniqueConstraint(fields=('order', 'parcel'), name='shipment_parcel'),
+        ),
+        migrations.AddIndex(
+            model_name='segment',
+            index=models.Index(fields=['filled_at'], name='segment_filled'),
+        ),
+        migrations.AddConstraint(
+            model_name='segment',
+            constraint=models.UniqueConstraint(fields=('store', 'slug'), name='segment_slug'),
         ),
         migrations.AddConstraint(
             model_name='requesthour',

@@ -14,6 +14,7 @@ from stores.models.orders import CouponLine, Order, OrderLine, Refund
 from stores.models.outgoing import MessageRequest
 from stores.models.people import Customer
 from stores.models.reconcile import Absence, Reconciliation
+from stores.models.segments import Segment, SegmentDay, SegmentStay
 from stores.models.shipments import Shipment
 from stores.models.shop import Membership, Store, User
 
@@ -45,6 +46,9 @@ __all__ = [
     "Reconciliation",
     "Refund",
     "RequestHour",
+    "Segment",
+    "SegmentDay",
+    "SegmentStay",
     "Shipment",
     "Store",
     "StoreReview",
