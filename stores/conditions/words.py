@@ -24,7 +24,9 @@ def describe(tree: Condition, store: Store | None = None) -> str:
     """
     for joint, word in (("all", _(", and ")), ("any", _(", or "))):
         if joint in tree:
-            return word.join(describe(child, store) for child in tree[joint])
+            return word.join(
+                _part(child, store) if len(tree[joint]) > 1 else describe(child, store) for child in tree[joint]
+            )
     if "not" in tree:
         inner = _(", or ").join(describe(child, store) for child in children(tree) or [])
         return _("not (%(condition)s)") % {"condition": inner}
@@ -39,6 +41,13 @@ def describe(tree: Condition, store: Store | None = None) -> str:
             "n": tree["within"],
         }
     return f"{label} {comparison(asked, op, tree.get('value'), store)}"
+
+
+def _part(child: Condition, store: Store | None) -> str:
+    """One of several: a group of its own stands in brackets, so that "and" and "or" cannot be mistaken."""
+    words = describe(child, store)
+    grouped = any(len(child[joint]) > 1 for joint in ("all", "any") if joint in child)
+    return f"({words})" if grouped else words
 
 
 def operator_words(asked: Field, op: str) -> str:

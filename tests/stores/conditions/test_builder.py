@@ -126,7 +126,7 @@ def test_what_lies_deeper_than_rows_is_kept_and_told_in_words() -> None:
     store = make_store()
     tree = {"all": [{"any": [{"all": [BIG, PAID]}, PAID]}]}
     builder = Builder.of(tree, store=store, subject=ORDER, prefix="w")
-    assert builder.sentence == "the order's total is more than 100, and the order is paid, or the order is paid"
+    assert builder.sentence == "(the order's total is more than 100, and the order is paid), or the order is paid"
     assert again(store, builder).tree == tree
     afresh = again(store, builder, do="afresh")
     assert (afresh.tree, afresh.acted) == (None, True)
