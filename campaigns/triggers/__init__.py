@@ -3,7 +3,7 @@
 Entering (`campaigns.triggers.entering`) is apart, because it needs flow files, which need the kinds.
 """
 
-from campaigns.triggers import dates, delivery, manual, orders, plain, products, silence
+from campaigns.triggers import dates, delivery, manual, orders, plain, products, replenish, silence
 from campaigns.triggers.base import (
     Occurrence,
     Start,
@@ -35,5 +35,6 @@ __all__ = [
     "orders",
     "plain",
     "products",
+    "replenish",
     "silence",
 ]
