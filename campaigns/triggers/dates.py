@@ -1,17 +1,20 @@
 """Dates: days after or before any date that the mirror knows, once or each year, in the store's zone."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, TextField
+from django.db.models.functions import Cast
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from campaigns import times
+from campaigns import dates, times
 from campaigns.triggers.base import Occurrence, Timed, register
 from stores.models import Coupon, Customer, Order, Shipment, Store
+from stores.woo.payloads.values import meta
 
 BY_TIME = gettext_lazy("Dates and silence")
 # Calendar days and zones move a moment by less than this against plain spans of 24 hours.
@@ -63,6 +66,29 @@ SOURCES = {
 }
 
 
+def is_known(field: str) -> bool:
+    """Whether there is such a date: one of the mirror, or a field that a plugin keeps in the shop."""
+    return field in SOURCES or (":" in field and dates.is_known(field))
+
+
+def words_of(field: str) -> str:
+    """The date in words."""
+    return str(SOURCES[field].label) if field in SOURCES else dates.label_of(field)
+
+
+def kept_in_shop(store: Store, field: str) -> Iterator[tuple[date, int, int, int | None]]:
+    """The days that a plugin keeps with customers or orders under this name: (day, row, customer, order)."""
+    prefix, _colon, key = field.partition(":")
+    of_order = prefix.startswith("order.")
+    # Most bodies do not mention it; the text of a body is looked at before it is read.
+    rows = (_orders(store) if of_order else _customers(store)).annotate(body=Cast("raw", TextField()))
+    columns = ("pk", "customer_id" if of_order else "pk", "raw")
+    for pk, customer_id, raw in rows.filter(body__contains=f'"{key}"').values_list(*columns).iterator(chunk_size=500):
+        day = dates.read_day(meta(raw).get(key))
+        if day is not None:
+            yield day, pk, customer_id, pk if of_order else None
+
+
 def clock_faults(at: str) -> list[str]:
     """What is wrong with a time of day."""
     try:
@@ -104,8 +130,12 @@ def local_days(store: Store, since: datetime, until: datetime) -> tuple[date, da
 class DateComes(Timed):
     """`days` after (or, negative, before) the date `field`, at the time of day `at`; with `yearly` each year again.
 
-    Without `at` it is the time of day of the date itself. The year of the date itself is no anniversary.
+    Without `at` it is the time of day of the date itself. The year of the date itself is no anniversary. What a plugin
+    keeps in the shop is named `customer.meta:<name>`, `order.meta:<name>` or, for a day of each year,
+    `customer.yearly:<name>`.
     """
+
+    every: ClassVar[timedelta] = timedelta(minutes=30)
 
     field: str
     days: int = 0
@@ -114,23 +144,30 @@ class DateComes(Timed):
 
     def faults(self) -> list[str]:
         wrong = clock_faults(self.at) if self.at else []
-        if self.field not in SOURCES:
-            wrong.append(_("field is one of %(known)s.") % {"known": ", ".join(SOURCES)})
+        if not is_known(self.field):
+            wrong.append(
+                _("field is one of %(known)s, or customer.meta:, customer.yearly: or order.meta: with a name.")
+                % {"known": ", ".join(SOURCES)}
+            )
         if not -730 <= self.days <= 3650:
             wrong.append(_("days lies between -730 (before) and 3,650 (after)."))
         return wrong
 
     def sentence(self) -> str:
-        words = {"days": days_words(self.days), "what": SOURCES[self.field].label, "at": self.at}
-        if self.yearly:
+        words = {"days": days_words(self.days), "what": words_of(self.field), "at": self.at}
+        if self._each_year:
             text = _("it is %(days)s the anniversary of %(what)s") % words
         else:
             text = _("it is %(days)s %(what)s") % words
         return _("%(text)s, at %(at)s") % {"text": text, **words} if self.at else text
 
     def history(self, store: Store, since: datetime, until: datetime) -> Iterator[Occurrence]:
-        found = self._yearly(store, since, until) if self.yearly else self._once(store, since, until)
+        found = self._yearly(store, since, until) if self._each_year else self._once(store, since, until)
         yield from sorted(found, key=lambda one: (one.at, one.key))
+
+    @property
+    def _each_year(self) -> bool:
+        return self.yearly or self.field.startswith("customer.yearly:")
 
     def _rows(self, rows: QuerySet[Any]) -> Iterator[tuple[Any, int, int, int | None]]:
         source = SOURCES[self.field]
@@ -139,10 +176,15 @@ class DateComes(Timed):
             yield row[0], row[1], row[2], row[3] if source.order else None
 
     def _once(self, store: Store, since: datetime, until: datetime) -> Iterator[Occurrence]:
-        source, shift = SOURCES[self.field], timedelta(days=self.days)
+        shift = timedelta(days=self.days)
         first, last = since - shift - SLACK, until - shift + SLACK
-        rows = source.rows(store).filter(**{f"{source.date}__gte": first, f"{source.date}__lt": last})
-        for value, pk, customer_id, order_id in self._rows(rows):
+        if self.field in SOURCES:
+            source = SOURCES[self.field]
+            span = {f"{source.date}__gte": first, f"{source.date}__lt": last}
+            rows = self._rows(source.rows(store).filter(**span))
+        else:
+            rows = kept_in_shop(store, self.field)
+        for value, pk, customer_id, order_id in rows:
             at = self._moment(store, value, self._day(store, value) + shift)
             if since <= at < until:
                 yield self._tell(at, pk, customer_id, order_id, value, "")
@@ -150,7 +192,9 @@ class DateComes(Timed):
     def _yearly(self, store: Store, since: datetime, until: datetime) -> Iterator[Occurrence]:
         shift = timedelta(days=self.days)
         first, last = local_days(store, since - shift - SLACK, until - shift + SLACK)
-        for value, pk, customer_id, order_id in self._rows(SOURCES[self.field].rows(store)):
+        known = self.field in SOURCES
+        rows = self._rows(SOURCES[self.field].rows(store)) if known else kept_in_shop(store, self.field)
+        for value, pk, customer_id, order_id in rows:
             born = self._day(store, value)
             for year in range(max(first.year, born.year + 1), last.year + 1):
                 day = anniversary(born.month, born.day, year)
@@ -170,11 +214,15 @@ class DateComes(Timed):
     def _tell(
         self, at: datetime, pk: int, customer_id: int, order_id: int | None, value: date | datetime, year: str
     ) -> Occurrence:
-        # By the row alone: who changes days or hour of a running flow does not begin it anew for the same date.
-        key = f"{self.kind.name}:{self.field}:{pk}:{value:%Y%m%d}{year}"
-        told: dict[str, Any] = {"field": self.field, "date": value.isoformat()}
-        if year:
-            told["years"] = int(year[1:]) - value.year
+        # By the row alone: who changes days or hour of a running flow does not begin it anew for the same date. The date
+        # itself may be a birthday, which does not belong in a key.
+        which = year or ":" + hashlib.sha256(value.isoformat().encode()).hexdigest()[:12]
+        key = f"{self.kind.name}:{self.field[:80]}:{pk}{which}"
+        told: dict[str, Any] = {"field": self.field}
+        if self.field in SOURCES:
+            told["date"] = value.isoformat()
+            if year:
+                told["years"] = int(year[1:]) - value.year
         if self.field.startswith("coupon."):
             told["coupon"] = pk
         return Occurrence(at, key, customer_id, order_id, None, told, self.kind.name, "customer")
@@ -212,3 +260,36 @@ class FirstOrderAnniversary(Timed):
                 name=self.kind.name,
                 about="customer",
             )
+
+
+@register("time.birthday", label=gettext_lazy("a customer has their birthday"), group=BY_TIME, subject="customer")
+@dataclass(frozen=True)
+class Birthday(Timed):
+    """`days` before (negative) or after the birthday that the shop keeps with the customer under `key`, at `at`; each year.
+
+    With or without a year; who was born on 29 February is congratulated on the 28th where there is no 29th.
+    """
+
+    every: ClassVar[timedelta] = timedelta(minutes=30)
+
+    key: str = "birthday"
+    days: int = 0
+    at: str = "10:00"
+
+    def _date(self) -> DateComes:
+        return DateComes(f"customer.yearly:{self.key}", self.days, self.at)
+
+    def faults(self) -> list[str]:
+        wrong = clock_faults(self.at)
+        if not self.key.strip() or len(self.key) > 60 or '"' in self.key:
+            wrong.append(_("key is the name under which the shop keeps the birthday, such as birthday."))
+        return wrong or self._date().faults()
+
+    def sentence(self) -> str:
+        return _("it is %(days)s a customer’s birthday, at %(at)s") % {"days": days_words(self.days), "at": self.at}
+
+    def history(self, store: Store, since: datetime, until: datetime) -> Iterator[Occurrence]:
+        for one in self._date().history(store, since, until):
+            year = one.key.rpartition(":")[2]
+            key = f"{self.kind.name}:{one.customer_id}:{year}"
+            yield Occurrence(one.at, key, one.customer_id, name=self.kind.name, about="customer")

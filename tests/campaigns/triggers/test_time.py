@@ -326,3 +326,56 @@ def test_times_read_as_sentences():
         start("time.first_order_anniversary", days=-3).sentence()
         == "When it is 3 days before the anniversary of the first order, at 10:00"
     )
+
+
+def test_a_birthday_comes_each_year_days_before_it_with_or_without_a_year_and_for_leap_days():
+    store = make_store()
+
+    def born(text, key="birthday"):
+        return make_customer(store, raw={"meta_data": [{"key": key, "value": text}]})
+
+    leap, plain, short, new_year = born("1992-02-29"), born("1980-05-11"), born("05-11"), born("1990-01-02")
+    for nothing in (born("soon"), born("1990-02-30"), born("1980-05-11", "wedding")):
+        assert nothing.pk
+    found = list(start("time.birthday", days=-3).history(store, utc(2026, 1, 15), utc(2028, 12, 31)))
+    by_person = {
+        who.pk: [one.at for one in found if one.customer_id == who.pk] for who in (leap, plain, short, new_year)
+    }
+    assert by_person == {
+        leap.pk: [utc(2026, 2, 25, 8), utc(2027, 2, 25, 8), utc(2028, 2, 26, 8)],
+        plain.pk: [utc(year, 5, 8, 7) for year in (2026, 2027, 2028)],
+        short.pk: [utc(year, 5, 8, 7) for year in (2026, 2027, 2028)],
+        new_year.pk: [utc(2026, 12, 30, 8), utc(2027, 12, 30, 8), utc(2028, 12, 30, 8)],
+    }
+    assert len(found) == 12
+    # Nobody's year of birth is told.
+    assert all(one.payload == {} for one in found)
+    assert {one.key for one in found if one.customer_id == plain.pk} == {
+        f"time.birthday:{plain.pk}:{year}" for year in (2026, 2027, 2028)
+    }
+
+
+def test_the_running_flow_congratulates_once_a_year():
+    store = make_store()
+    timed(store, "time.birthday")
+    make_customer(store, raw={"meta_data": [{"key": "birthday", "value": "1980-11-22"}]})
+    for day in range(0, 400, 2):
+        clock.freeze(NOON + day * DAY)
+        planning.run_due()
+    at = Enrolment.objects.order_by("pk").values_list("context__at", flat=True)
+    assert list(at) == ["2026-11-22T08:00:00+00:00", "2027-11-22T08:00:00+00:00"]
+
+
+def test_a_date_that_a_plugin_keeps_with_an_order_or_a_customer_starts_a_flow():
+    store = make_store()
+    order = make_order(store, raw={"meta_data": [{"key": "visit", "value": "2026-12-01"}]})
+    who = make_customer(store, raw={"meta_data": [{"key": "card_ends", "value": "20261215"}]})
+    visit = list(
+        start("time.date", field="order.meta:visit", days=-1, at="09:00").history(store, NOON, NOON + 40 * DAY)
+    )
+    assert [(one.order_id, one.at) for one in visit] == [(order.pk, utc(2026, 11, 30, 7))]
+    card = list(start("time.date", field="customer.meta:card_ends", days=-30).history(store, NOON - 9 * DAY, NOON))
+    assert [(one.customer_id, one.at) for one in card] == [(who.pk, utc(2026, 11, 15, 8))]
+    # Which day it was stands neither in the key nor in what is told.
+    assert "20261215" not in card[0].key
+    assert card[0].payload == {"field": "customer.meta:card_ends"}
