@@ -3,7 +3,7 @@
 Entering (`campaigns.triggers.entering`) is apart, because it needs flow files, which need the kinds.
 """
 
-from campaigns.triggers import dates, delivery, manual, orders, plain, products, replenish, silence
+from campaigns.triggers import dates, delivery, manual, orders, plain, products, replenish, segments, silence
 from campaigns.triggers.base import (
     Occurrence,
     Start,
@@ -36,5 +36,6 @@ __all__ = [
     "plain",
     "products",
     "replenish",
+    "segments",
     "silence",
 ]

@@ -156,3 +156,33 @@ def test_judging_tells_why_somebody_would_not_enter_and_writes_nothing():
     assert not Enrolment.objects.exists()
     assert entering.enter(flow, moments) == 1
     assert entering.enter(flow, moments) == 0
+
+
+def test_who_enters_a_segment_starts_the_flows_of_that_segment_and_not_who_was_in_it():
+    from stores import segments
+    from tests.factories import make_customer, make_user
+
+    store = make_store()
+    big = "big-spenders"
+    publish(store, file(send(), trigger={"event": "segment.entered", "segment": big}, exit_when=[]), slug="in")
+    publish(store, file(send(), trigger={"event": "segment.left", "segment": big}, exit_when=[]), slug="out")
+    was, comes = make_customer(store, spent="900"), make_customer(store, spent="10")
+    tree = {"field": "customer.spent", "op": "gte", "value": "500"}
+    segment = segments.save(store, None, name="Big spenders", tree=tree, actor=make_user(store))
+
+    def hour(**spent):
+        clock.advance(timedelta(hours=1))
+        type(comes).objects.filter(pk=comes.pk).update(**spent)
+        segments.refresh(segment)
+        while events.dispatch():
+            pass
+        return sorted(Enrolment.objects.values_list("flow__slug", "customer"))
+
+    assert hour() == []
+    assert hour(spent="700") == [("in", comes.pk)]
+    assert hour(spent="800") == [("in", comes.pk)]
+    assert hour(spent="10") == [("in", comes.pk), ("out", comes.pk)]
+    past = list(start("segment.entered", segment=big).history(store, NOON, NOON + timedelta(days=1)))
+    assert [one.customer_id for one in past] == [comes.pk]
+    assert not list(start("segment.entered", segment="other").history(store, NOON, NOON + timedelta(days=1)))
+    assert was.pk not in {one.customer_id for one in past}
