@@ -32,7 +32,7 @@ def _shop(seed: int) -> Iterator[Store]:
         transaction.set_rollback(True)
 
 
-def _subjects(store: Store, about: str) -> list[tuple[int, Subject]]:
+def subjects_of(store: Store, about: str) -> list[tuple[int, Subject]]:
     rows = conditions.find(None, store, about)
     if about == CUSTOMER:
         return [(row.pk, Subject(store, row)) for row in rows]
@@ -42,7 +42,7 @@ def _subjects(store: Store, about: str) -> list[tuple[int, Subject]]:
     return [(row.pk, Subject(store, row.order.customer, row.order, line=row)) for row in found]
 
 
-def _seen(subjects: list[tuple[int, Subject]]) -> dict[str, list[Any]]:
+def seen_by(subjects: list[tuple[int, Subject]]) -> dict[str, list[Any]]:
     """What each field tells about somebody, so that values are drawn that meet someone."""
     asked = [one for one in conditions.fields() if one.subject != EVENT]
     rows = conditions.load([one.name for one in asked], [subject for _pk, subject in subjects], now=NOW)
@@ -110,8 +110,8 @@ def _trees(seen: dict[str, list[Any]]) -> st.SearchStrategy[dict[str, Any]]:
 @given(seed=st.integers(0, 2**32), about=st.sampled_from([CUSTOMER, ORDER, LINE]), data=st.data())
 def test_many_and_one_are_answered_alike(seed: int, about: str, data: st.DataObject) -> None:
     with _shop(seed) as store:
-        subjects = _subjects(store, about)
-        seen = _seen(subjects)
+        subjects = subjects_of(store, about)
+        seen = seen_by(subjects)
         for _round in range(5):
             tree = data.draw(_trees(seen))
             if conditions.faults(tree):
@@ -128,15 +128,15 @@ def test_every_field_and_operator_is_answered_alike(about: str) -> None:
     """Not by chance: each field with each of its operators, on two shops."""
     for seed in range(2):
         store = make_shop(seed)
-        subjects = _subjects(store, about)
-        seen = _seen(subjects)
+        subjects = subjects_of(store, about)
+        seen = seen_by(subjects)
         for field in conditions.fields():
             if field.subject == EVENT:
                 continue
             for name, operator in fitting(field).items():
                 leaf: dict[str, Any] = {"field": field.name, "op": name}
                 if operator.takes_value:
-                    leaf["value"] = _example(field, operator.takes, seen[field.name])
+                    leaf["value"] = example(field, operator.takes, seen[field.name])
                 assert conditions.faults(leaf) == []
                 values = conditions.load(conditions.fields_of([leaf]), [one for _pk, one in subjects], now=NOW)
                 expected = {pk for (pk, _s), row in zip(subjects, values, strict=True) if conditions.holds(leaf, row)}
@@ -144,7 +144,7 @@ def test_every_field_and_operator_is_answered_alike(about: str) -> None:
                 assert found == expected, leaf
 
 
-def _example(field: Field, takes: str, seen: list[Any]) -> Any:
+def example(field: Field, takes: str, seen: list[Any]) -> Any:
     if takes == "days":
         return 100
     if takes == "date":
