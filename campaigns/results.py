@@ -16,7 +16,7 @@ from statistics import NormalDist
 
 from django.utils.translation import gettext as _
 
-from campaigns import times
+from campaigns import definitions, times
 from campaigns.models import Flow, StepRun
 from campaigns.steps.split import Split
 from postpurchase import clock
@@ -37,6 +37,14 @@ class Way:
     high: float
     # People who went this way but whose time is not over yet, or who came after the planned number.
     waiting: int = 0
+
+    @property
+    def low_percent(self) -> float:
+        return 100 * self.low
+
+    @property
+    def high_percent(self) -> float:
+        return 100 * self.high
 
     @property
     def share(self) -> float:
@@ -94,6 +102,15 @@ def results(flow: Flow, uid: str, split: Split) -> Results:
             page = []
     _count(flow, split.goal, page, successes)
     return judge([(name, people[name], successes[name], waiting[name]) for name in split.lanes()], planned=split.sample)
+
+
+def of_flow(flow: Flow) -> list[tuple[str, Results]]:
+    """The number and the results of each split of the live version, in their order."""
+    if flow.live is None:
+        return []
+    placed = definitions.parse(flow.live.definition).steps.values()
+    splits = [(each.number, each.uid, each.step) for each in placed if isinstance(each.step, Split)]
+    return [(number, results(flow, uid, split)) for number, uid, split in sorted(splits, key=lambda each: each[0])]
 
 
 @dataclass(frozen=True)

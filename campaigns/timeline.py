@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from campaigns import words
+from campaigns import definitions, words
 from campaigns.models import Enrolment, Message
 from stores.access import MESSAGES_APPROVE
 from stores.models import Customer, Order
@@ -105,7 +105,7 @@ def _next_mail(enrolment: Enrolment) -> str | None:
         for step in here[uids.index(enrolment.step) + 1 :]:
             if step["kind"] == "send_email":
                 return step.get("title") or step["template"]
-            if step["kind"] in {"wait", "branch", "end"}:
+            if step["kind"].startswith("wait") or step["kind"] == "end" or definitions.lanes_of(step):
                 return None
     return None
 
@@ -114,6 +114,5 @@ def _lines(steps: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     """The main line of steps and those of all branches."""
     yield steps
     for step in steps:
-        for side in ("then", "else"):
-            if step.get(side):
-                yield from _lines(step[side])
+        for _name, below in definitions.lanes_of(step):
+            yield from _lines(below)

@@ -30,7 +30,14 @@ class Split(Step):
     variant is called better before `sample` people of each have been through and their span is over (`campaigns.results`).
     """
 
-    variants: tuple[Variant, ...] = field(metadata=setting(gettext_lazy("Ways"), widget="variants"))
+    variants: tuple[Variant, ...] = field(
+        metadata=setting(
+            gettext_lazy("Ways"),
+            widget="variants",
+            help=gettext_lazy("One on a line: a name, a colon and how many parts of the people go there."),
+            blank=[{"name": "A", "weight": 1, "steps": []}, {"name": "B", "weight": 1, "steps": []}],
+        )
+    )
     goal: str = field(
         default="order.placed",
         metadata=setting(gettext_lazy("What counts as success"), widget="event", choices=choices),

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
-from campaigns import cards, drafts, flow_words, flows, words
+from campaigns import cards, drafts, flow_words, flows, results, words
 from campaigns.models import Enrolment, Flow, Message
 from campaigns.start_forms import NewFlow
 from postpurchase import clock, listing
@@ -162,6 +162,7 @@ def flow(request: StoreRequest, flow: str) -> HttpResponse:
             "exits": flow_words.exit_parts(data),
             "counts": cards.entered(found),
             "skipped": cards.all_reasons(shown),
+            "splits": results.of_flow(found),
             "went_out": found.messages.filter(accepted_at__gte=clock.now() - timedelta(days=cards.DAYS)).exists(),
         }
     return render(request, "campaigns/flow.html", context)

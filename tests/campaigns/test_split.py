@@ -4,6 +4,8 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +15,7 @@ from campaigns.steps import build
 from postpurchase import clock
 from stores import events
 from tests.campaigns.flow_files import file, happen, publish, run, send
-from tests.factories import NOON, make_order, make_store
+from tests.factories import NOON, make_order, make_store, make_user
 
 VARIANTS = [{"name": "A", "weight": 1, "steps": [send("first")]}, {"name": "B", "weight": 3, "steps": []}]
 SPLIT = {
@@ -157,3 +159,19 @@ def test_without_a_difference_a_winner_is_found_in_about_one_case_of_twenty():
 def test_the_number_of_people_needed_is_told():
     # From 5 % to 6 %: the usual answer of the tables is about 8,150.
     assert 8100 < results.people_needed(0.05, 0.06) < 8200
+
+
+@pytest.mark.django_db
+def test_the_page_of_a_flow_shows_what_came_of_its_split():
+    clock.freeze(NOON)
+    store = make_store()
+    flow = publish(store, file(SPLIT))
+    client = Client()
+    client.force_login(make_user(store))
+    page = reverse("flow", args=[store.slug, flow.slug])
+    assert "Too early to say: 0 of 50 people have been through the smallest way." in client.get(page).content.decode()
+    _went(flow, "A", 50, at=NOON - timedelta(days=30), won=25)
+    _went(flow, "B", 50, at=NOON - timedelta(days=30), won=5)
+    text = client.get(page).content.decode()
+    assert "“A” is better, by 22.3 to 54.5 percentage points." in text
+    assert "50.0%" in text
