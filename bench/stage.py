@@ -125,7 +125,7 @@ def columns(model: Any) -> list[str]:
     return [field.column for field in model._meta.concrete_fields if not field.generated]
 
 
-def dump(table: str, names: Sequence[str], *, order: str = "id") -> list[tuple[Any, ...]]:
+def dump(table: str, names: Sequence[str], *, order: str = "id", where: str = "1 = 1") -> list[tuple[Any, ...]]:
     """All rows of a table as the driver takes them back; JSON comes as its text."""
     from django.db import connection
 
@@ -137,7 +137,7 @@ def dump(table: str, names: Sequence[str], *, order: str = "id") -> list[tuple[A
         )
         json = {row[0] for row in cursor.fetchall()}
         shown = [f'"{name}"::text' if name in json else f'"{name}"' for name in names]
-    cursor.execute(f'SELECT {", ".join(shown)} FROM "{table}" ORDER BY {order}')
+    cursor.execute(f'SELECT {", ".join(shown)} FROM "{table}" WHERE {where} ORDER BY {order}')
     return [tuple(row) for row in cursor.fetchall()]
 
 

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # Each in a process of its own, because a benchmark sets up its own database.
 SMALL = {
-    "engine": "with stage.database('sqlite'): found = [engine.run('sqlite', 1, steps=200, rounds=1)]",
+    "engine": "with stage.database('sqlite'): found = [engine.run('sqlite', 1, count=100, rounds=1)]",
     "tick": "with stage.database('sqlite'): found = tick.run('sqlite', rows=500, rounds=1)",
     "dry_run": "with stage.database('sqlite'): found = [dry_run.run('sqlite', orders=400, rounds=1)]",
     "accept": "with stage.database('sqlite'): found = [accept.run('sqlite', requests=5, rounds=1)]",
@@ -19,7 +19,7 @@ SMALL = {
     "pages": "with stage.database('sqlite'): found = pages.run('sqlite', sizes=(60, 240), rounds=1)",
 }
 TOLD = {
-    "engine": ["200 due steps, sqlite, 1 worker"],
+    "engine": ["100 people through five steps, sqlite, 1 worker"],
     "tick": [
         "claim with nothing due, sqlite: 500 waiting against none",
         "tick with nothing due, sqlite: 500 waiting against none",
