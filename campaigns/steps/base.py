@@ -227,13 +227,12 @@ def setting(
     unit: Any = "",
     low: int | None = None,
     high: int | None = None,
-    blank: Any = None,
 ) -> dict[str, Any]:
     """Metadata of a parameter, from which the editor makes its form: `field(default=..., metadata=setting(...))`.
 
     `widget` is text, textarea, number, money, time, times, weekdays, span, select, template, event, date, condition,
     variants, members, url or pairs; by default it follows from the type. `choices` are (value, words), or a function that
-    gives them. `blank` is what a new step begins with where there is nothing usual.
+    gives them.
     """
     return {
         "label": label,
@@ -243,5 +242,4 @@ def setting(
         "unit": unit,
         "low": low,
         "high": high,
-        "blank": blank,
     }

@@ -35,7 +35,6 @@ class Split(Step):
             gettext_lazy("Ways"),
             widget="variants",
             help=gettext_lazy("One on a line: a name, a colon and how many parts of the people go there."),
-            blank=[{"name": "A", "weight": 1, "steps": []}, {"name": "B", "weight": 1, "steps": []}],
         )
     )
     goal: str = field(

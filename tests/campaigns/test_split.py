@@ -173,5 +173,5 @@ def test_the_page_of_a_flow_shows_what_came_of_its_split():
     _went(flow, "A", 50, at=NOON - timedelta(days=30), won=25)
     _went(flow, "B", 50, at=NOON - timedelta(days=30), won=5)
     text = client.get(page).content.decode()
-    assert "“A” is better, by 22.3 to 54.5 percentage points." in text
+    assert "“A” is better, by 22.5 to 54.5 percentage points." in text
     assert "50.0%" in text
