@@ -24,8 +24,7 @@ from stores.models import Store
 log = logging.getLogger(__name__)
 
 Kind = SendingHold.Kind
-# These stop everything; the others marketing alone.
-TOTAL = frozenset({Kind.PAUSED, Kind.RESTORE})
+TOTAL = SendingHold.STOPS_ALL
 # Far more than usual: so many times the busiest hour of the last week, and at least so many.
 FLOOD_TIMES, FLOOD_LEAST = 5, 200
 USUAL_SPAN = timedelta(days=7)

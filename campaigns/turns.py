@@ -2,14 +2,15 @@
 
 A batch that comes back full means that people wait; from then on each store with somebody due gets an equal share of the
 next batches, so that a store with 100,000 due people delays another by one batch. Stores whose sending is paused are left
-alone: their people stay where they are, and nothing is given or written for them.
+alone, all of them when the operator has stopped everything: their people stay where they are, and nothing is given or
+written for them.
 """
 
 from datetime import timedelta
 
 from django.db.models import Exists, OuterRef, Q
 
-from campaigns.models import Enrolment
+from campaigns.models import Enrolment, SendingHold
 from postpurchase import clock, due
 from postpurchase.due import PRIORITIES, State
 from stores.models import Store
@@ -60,5 +61,13 @@ class Turns:
 
 
 def paused_stores() -> frozenset[int]:
-    """Stores in whose flows nobody is moved now."""
-    return frozenset(Store.objects.filter(sending_paused=True).values_list("pk", flat=True))
+    """Stores in whose flows nobody is moved now: by the shop itself, by the operator, or by a guard that stops everything."""
+    paused = set(Store.objects.filter(sending_paused=True).values_list("pk", flat=True))
+    stopped = SendingHold.objects.filter(kind__in=SendingHold.STOPS_ALL, released_at=None).values_list(
+        "store_id", flat=True
+    )
+    for store in stopped:
+        if store is None:
+            return frozenset(Store.objects.values_list("pk", flat=True))
+        paused.add(store)
+    return frozenset(paused)

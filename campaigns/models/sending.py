@@ -51,6 +51,9 @@ class SendingHold(models.Model):
         CLOCK = "clock", _("the clock has moved")
         RESTORE = "restore", _("the database is older than what was sent")
 
+    # These stop everything, the others marketing alone.
+    STOPS_ALL = frozenset({Kind.PAUSED, Kind.RESTORE})
+
     store = models.ForeignKey("stores.Store", models.CASCADE, null=True, blank=True, related_name="sending_holds")
     kind = models.CharField(max_length=8, choices=Kind.choices)
     # What was seen: {"due": 900, "usual": 12}, {"minutes": 62}, {"marked": 14}.

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from campaigns import engine, flows
+from campaigns import engine, flows, guards
 from campaigns.models import Enrolment, Message
 from campaigns.turns import Turns
 from postpurchase import clock
@@ -71,6 +71,24 @@ def test_shares_go_round_so_that_the_last_store_has_its_turn():
         seen |= {row.store_id for row in turns.take(100, lease=engine.LEASE)}
     # The first batch took all of the first store.
     assert seen == {store.pk for store in stores[1:]}
+
+
+def test_the_operators_switch_stops_every_flow_until_it_is_released():
+    store = make_store()
+    publish(store, file(send()))
+    happen(make_order(store))
+    guards.hold(None, guards.Kind.PAUSED)
+    assert run() == 0
+    guards.release(guards.active()[0], actor="test")
+    assert run() == 1
+
+
+def test_a_guard_that_holds_marketing_alone_moves_people_on():
+    store = make_store()
+    publish(store, file(send()))
+    happen(make_order(store))
+    guards.hold(store, guards.Kind.FLOOD)
+    assert run() == 1
 
 
 def test_a_paused_store_keeps_its_people_where_they_are_and_others_go_on():
