@@ -9,11 +9,16 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from campaigns import actions, flows, words
+from campaigns import actions, words
 from campaigns.models import Flow, Message
+from campaigns.triggers import past
 from campaigns.views.editor import load
 from postpurchase.errors import BusinessError
-from stores.access import FLOWS_PUBLISH, MESSAGES_APPROVE, StoreRequest, store_view
+from stores.access import FLOWS_PUBLISH, MESSAGES_APPROVE, SYSTEM_VIEW, StoreRequest, store_view
+
+# Who the past would bring in is counted at once up to so many orders, and on a button with more.
+COUNTED_AT_ONCE = 20_000
+DAYS = 30
 
 
 def pending(flow: Flow) -> QuerySet[Message]:
@@ -23,12 +28,12 @@ def pending(flow: Flow) -> QuerySet[Message]:
 
 @store_view(FLOWS_PUBLISH)
 def turn_on(request: StoreRequest, flow: str) -> HttpResponse:
-    """Ask how, then switch the flow on: review first or at once, and what becomes of messages that wait for approval."""
+    """Ask how, then switch the flow on: review first or at once, for whom, and what becomes of waiting messages."""
     found = load(request, flow)
     waiting = pending(found)
     state = request.POST.get("state", "")
     choice = request.POST.get("pending", "")
-    if request.method == "POST" and state in {Flow.State.ON, Flow.State.REVIEW}:
+    if request.method == "POST" and "count" not in request.POST and state in {Flow.State.ON, Flow.State.REVIEW}:
         if state == Flow.State.ON and waiting.exists() and choice not in {"send", "drop", "keep"}:
             messages.error(
                 request,
@@ -36,13 +41,44 @@ def turn_on(request: StoreRequest, flow: str) -> HttpResponse:
             )
             return _ask(request, found, status=422)
         try:
-            flows.set_state(found, state, actor=request.user)
+            days = _number(request, "days", DAYS) if request.POST.get("whom") == "past" else 0
+            if request.POST.get("whom") == "past" and not days:
+                raise BusinessError(
+                    _("Say for how many days back. The flow was not switched on yet; give a number of days."),
+                    "past_days",
+                )
+            job = past.switch_on(
+                found, state, actor=request.user, days=days, per_hour=_number(request, "per_hour", past.PER_HOUR)
+            )
         except BusinessError as refusal:
             messages.error(request, refusal.message)
             return _ask(request, found, status=409)
         messages.success(request, _said(request, found, state, choice, waiting))
+        if job:
+            messages.info(request, _("The people of the last days come in little by little."))
+        if job and SYSTEM_VIEW in request.permissions:
+            return redirect("job", store=request.store.slug, pk=job.pk)
         return redirect("flow", store=request.store.slug, flow=found.slug)
     return _ask(request, found)
+
+
+def _number(request: StoreRequest, name: str, usual: int) -> int:
+    """A whole number of the form; 0, which nothing accepts, for what is none."""
+    text = request.POST.get(name, str(usual)).strip()
+    return int(text) if text.isdecimal() and len(text) < 6 else 0
+
+
+def _found(request: StoreRequest, flow: Flow, days: int) -> past.Found | None:
+    """Whom the last days would bring in; None where that is only counted on a button, or cannot be."""
+    asked = "count" in request.POST
+    if not asked and request.store.orders.order_by().count() > COUNTED_AT_ONCE:
+        return None
+    try:
+        return past.preview(flow, days=days, show=0)
+    except BusinessError as refusal:
+        if asked:
+            messages.error(request, refusal.message)
+        return None
 
 
 def _said(request: StoreRequest, flow: Flow, state: str, choice: str, waiting: QuerySet[Message]) -> str:
@@ -62,8 +98,17 @@ def _said(request: StoreRequest, flow: Flow, state: str, choice: str, waiting: Q
 
 
 def _ask(request: StoreRequest, flow: Flow, status: int = 200) -> HttpResponse:
+    days = _number(request, "days", DAYS)
     context: dict[str, Any] = {
         "flow": flow,
+        "found": _found(request, flow, days),
+        "days": days or "",
+        "per_hour": _number(request, "per_hour", past.PER_HOUR) or "",
+        "whom": request.POST.get("whom", ""),
+        "state": request.POST.get("state", ""),
+        "warm_up": past.WARM_UP,
+        "most_days": past.MAX_DAYS,
+        "most_per_hour": past.MAX_PER_HOUR,
         "badge": words.flow_state(flow),
         "pending": pending(flow).count(),
         "may_approve": MESSAGES_APPROVE in request.permissions,

@@ -203,3 +203,46 @@ def test_the_command_shows_and_begins_only_when_told():
     assert Job.objects.get().params["days"] == 30
     with pytest.raises(CommandError):
         call_command("flow_past", "nothing", store=store.slug, days=30)
+
+
+def test_the_page_that_switches_a_flow_on_counts_the_past_and_takes_it_in_only_when_asked(client):
+    from django.urls import reverse
+
+    store = make_store()
+    flow = flow_of(store, "off")
+    bought(store, 3)
+    bought(store, 40)
+    client.force_login(make_user(store))
+    url = reverse("flow_on", args=[store.slug, flow.slug])
+    assert "1 of 1 person of the last 30 days would enter." in client.get(url).content.decode()
+    form = {"state": "on", "whom": "past", "days": "60", "per_hour": "50"}
+    counted = client.post(url, form | {"count": "1"}).content.decode()
+    assert "2 of 2 people of the last 60 days would enter." in counted
+    flow.refresh_from_db()
+    assert (flow.state, Job.objects.count()) == ("off", 0)
+    for wrong in ({"days": ""}, {"days": "999"}, {"per_hour": "x"}):
+        assert client.post(url, form | wrong).status_code == 409
+    flow.refresh_from_db()
+    assert (flow.state, Job.objects.count()) == ("off", 0)
+    answer = client.post(url, form)
+    job = Job.objects.get()
+    assert answer.url == reverse("job", args=[store.slug, job.pk])
+    assert (job.params["days"], job.params["per_hour"]) == (60, 50)
+    publish(store, flow.live.definition, state="off")
+    client.post(url, {"state": "on", "whom": "", "days": "60"})
+    assert Job.objects.count() == 1
+
+
+def test_with_very_many_orders_the_page_counts_on_a_button(client, monkeypatch):
+    from django.urls import reverse
+
+    from campaigns.views import flow_on
+
+    monkeypatch.setattr(flow_on, "COUNTED_AT_ONCE", 0)
+    store = make_store()
+    flow = flow_of(store, "off")
+    bought(store, 3)
+    client.force_login(make_user(store))
+    url = reverse("flow_on", args=[store.slug, flow.slug])
+    assert "would enter" not in client.get(url).content.decode()
+    assert "1 of 1 person" in client.post(url, {"count": "1", "days": "30"}).content.decode()
