@@ -81,7 +81,7 @@ LISTING = Listing(
         Tab("failed", gettext_lazy("Given up"), lambda q: q.filter(state=State.DEAD), counted=True),
     ],
     head="campaigns/hooks_head.html",
-    crumbs=[(gettext_lazy("System"), "system")],
+    crumbs=[(gettext_lazy("Flows"), "flows")],
     empty=Empty(
         gettext_lazy("No flow has called an address yet"),
         gettext_lazy("Add the step “Webhook” to a flow, with the address of your program."),
