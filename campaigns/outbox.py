@@ -7,17 +7,18 @@ sent: then the message is `unknown` and never sent again by itself. No double ma
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import prefetch_related_objects
 
-from campaigns import breaker, consent, content, guards, journal, rechecks, rendering, second_look, wishes
+from campaigns import breaker, bulk, consent, content, guards, journal, rechecks, rendering, second_look, wishes
 from campaigns.channels import email
 from campaigns.channels.email import Handed
 from campaigns.context import build_context, language_of
-from campaigns.models import Message, SentLedger
+from campaigns.models import Message, SentLedger, TemplateVersion
 from campaigns.rechecks import Verdict
 from campaigns.rendering import Rendered
 from postpurchase import clock, due, killpoints
@@ -48,6 +49,15 @@ _ENDS = {
     rechecks.SEND: (Status.CLAIMED, State.RUNNING),
 }
 _OVER = [Status.ACCEPTED, Status.SKIPPED, Status.EXPIRED, Status.FAILED, Status.UNKNOWN, Status.CANCELLED]
+
+
+@dataclass
+class Batch:
+    """What is learnt while a batch is handed over: stores whose account must rest, those whose works, and texts."""
+
+    resting: set[int] = field(default_factory=set)
+    well: set[int] = field(default_factory=set)
+    texts: "Texts" = field(default_factory=dict)
 
 
 def run_due(budget_seconds: float = 20.0) -> int:
@@ -85,14 +95,14 @@ def _run_batch(ends: float) -> int:
         taken, ready = _take_singly()
     killpoints.reach("outbox.claimed")
     journal.write([message for message, _ in ready])
-    resting: set[int] = set()
+    batch = Batch()
     kept_back = []
     for message, seen in ready:
-        if clock.monotonic() >= ends or message.store_id in resting:
+        if clock.monotonic() >= ends or message.store_id in batch.resting:
             # Back into the queue; a store whose account refuses is held there by the next look.
             _settle(message, Status.PLANNED, State.DUE, attempts=max(message.attempts - 1, 0))
             kept_back.append(message)
-        elif not (_is_unchanged(message, seen) and _hand_over(message, resting)):
+        elif not (_is_unchanged(message, seen) and _hand_over(message, batch)):
             kept_back.append(message)
     journal.take_back(kept_back)
     return taken
@@ -210,8 +220,7 @@ def _settle(message: Message, status: str, state: str, *, reason: str = "", code
         changes |= {"lease_token": None, "lease_until": None}
     if state in {State.DONE, State.DEAD}:
         changes["finished_at"] = clock.now()
-    kept = Message.objects.filter(pk=message.pk, lease_token=message.lease_token).update(**changes)
-    if not kept:
+    if not _kept(message, changes):
         log.warning("lease of message %s was lost", message.pk)
         return False
     for name, value in changes.items():
@@ -221,11 +230,19 @@ def _settle(message: Message, status: str, state: str, *, reason: str = "", code
     return True
 
 
-def _hand_over(message: Message, resting: set[int]) -> bool:
-    """Render, hand over, record. Whether it went, or may have gone; a store whose account must rest joins `resting`."""
+def _kept(message: Message, changes: dict[str, Any]) -> bool:
+    if message.lease_token is None:
+        return bool(Message.objects.filter(pk=message.pk, lease_token=None).update(**changes))
+    # Past the ORM, because this is done twice for each message.
+    row = [*changes.values(), message.pk, message.lease_token]
+    return bool(bulk.update(Message, list(changes), ("id", "lease_token"), [row]))
+
+
+def _hand_over(message: Message, batch: Batch) -> bool:
+    """Render, hand over, record. Whether it went, or may have gone."""
     language = language_of(message.customer, message.order)
     try:
-        rendered = render(message, language=language)
+        rendered = render(message, language=language, texts=batch.texts)
     except BusinessError as refusal:
         _settle(message, Status.FAILED, State.DEAD, reason=refusal.message, code=refusal.code)
         return False
@@ -237,6 +254,14 @@ def _hand_over(message: Message, resting: set[int]) -> bool:
         else:
             _try_again(message, reason, code="render")
         return False
+    return hand_over(message, rendered, language=language, batch=batch)
+
+
+def hand_over(message: Message, rendered: Rendered, *, language: str, batch: Batch) -> bool:
+    """Hand a written message over and record it, in two commits. Whether it went, or may have gone.
+
+    Nothing is handed over when the claim is lost.
+    """
     if not _settle(
         message,
         Status.HANDING,
@@ -257,15 +282,33 @@ def _hand_over(message: Message, resting: set[int]) -> bool:
         handed = Handed(accepted=False, error_kind=email.UNKNOWN, error=f"{type(error).__name__}: {error}")
     killpoints.reach("outbox.handed")
     until = breaker.strike(message.store, handed) if handed.error_kind in breaker.RESTS else None
+    if handed.error_kind in breaker.RESTS:
+        batch.well.discard(message.store_id)
     if until:
-        resting.add(message.store_id)
-    _record(message, handed, until)
+        batch.resting.add(message.store_id)
+    if _record(message, handed, until) and message.store_id not in batch.well:
+        batch.well.add(message.store_id)
+        breaker.accepted(message.store)
     return handed.accepted or handed.error_kind == email.UNKNOWN
 
 
-def render(message: Message, *, language: str) -> Rendered:
-    """The message as this person would get it now. BusinessError when its text cannot be written."""
-    version = content.version_for(content.of(message.store, message.template), language)
+# Newest versions of texts by store, name and language.
+Texts = dict[tuple[int, str, str], TemplateVersion]
+
+
+def render(message: Message, *, language: str, texts: Texts | None = None) -> Rendered:
+    """The message as this person would get it now. BusinessError when its text cannot be written.
+
+    `texts` is kept over a batch, so that a text is looked up once.
+    """
+    key = (message.store_id, message.template, language)
+    version = texts.get(key) if texts is not None else None
+    if version is None:
+        template = content.of(message.store, message.template)
+        template.store = message.store
+        version = content.version_for(template, language)
+        if texts is not None:
+            texts[key] = version
     review = message.context.get("review_request_id")
     context = build_context(
         message.store,
@@ -280,7 +323,8 @@ def render(message: Message, *, language: str) -> Rendered:
     return rendering.render(version, context, language=language)
 
 
-def _record(message: Message, handed: Handed, rest_until: datetime | None) -> None:
+def _record(message: Message, handed: Handed, rest_until: datetime | None) -> bool:
+    """Write what became of it; whether the other side took it."""
     if handed.accepted:
         now = clock.now()
         with transaction.atomic():
@@ -292,9 +336,8 @@ def _record(message: Message, handed: Handed, rest_until: datetime | None) -> No
                 provider_id=handed.provider_id[:200],
                 provider_answer=handed.error,
             ):
-                return
+                return True
             _enter(message, now)
-            breaker.accepted(message.store)
             events.record(
                 message.store,
                 events.MESSAGE_ACCEPTED,
@@ -314,6 +357,7 @@ def _record(message: Message, handed: Handed, rest_until: datetime | None) -> No
         with transaction.atomic():
             if _fail(message, Status.FAILED, handed, bounced_at=clock.now()):
                 consent.suppress(message.store, message.to, reason="bounce")
+    return handed.accepted
 
 
 def _unclear(message: Message, reason: str, *, code: str = "unclear") -> bool:
@@ -327,20 +371,22 @@ def _unclear(message: Message, reason: str, *, code: str = "unclear") -> bool:
 
 def _enter(message: Message, at: datetime, *, sure: bool = True) -> None:
     """Into the ledger, which knows what went out when the log is long gone."""
-    SentLedger.objects.update_or_create(
-        store=message.store,
+    row = SentLedger(
+        store_id=message.store_id,
         key=message.key,
-        defaults={
-            "at": at,
-            "sure": sure,
-            "customer": message.customer,
-            "flow": message.flow,
-            # What an app asked for takes no slot.
-            "klass": "" if message.request_id else rechecks.effective_klass(message),
-            "purpose": "" if message.request_id and not rechecks.asks(message) else message.purpose,
-            "channel": message.channel,
-        },
+        at=at,
+        sure=sure,
+        customer_id=message.customer_id,
+        flow_id=message.flow_id,
+        # What an app asked for takes no slot.
+        klass="" if message.request_id else rechecks.effective_klass(message),
+        purpose="" if message.request_id and not rechecks.asks(message) else message.purpose,
+        channel=message.channel,
     )
+    bulk.insert(SentLedger, [row])
+    if message.approved_at:
+        # Sent again by a person: the entry of the first time stands.
+        SentLedger.objects.filter(store=message.store_id, key=message.key).update(at=at, sure=sure)
 
 
 def _fail(message: Message, status: str, handed: Handed, **more: Any) -> bool:

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 # Each in a process of its own, because a benchmark sets up its own database.
 SMALL = {
     "engine": "with stage.database('sqlite'): found = [engine.run('sqlite', 1, count=100, rounds=1)]",
+    "hand_over": "with stage.database('sqlite'): found = [hand_over.run('sqlite', messages=5, rounds=1)]",
     "tick": "with stage.database('sqlite'): found = tick.run('sqlite', rows=500, rounds=1)",
     "dry_run": "with stage.database('sqlite'): found = [dry_run.run('sqlite', orders=400, rounds=1)]",
     "accept": "with stage.database('sqlite'): found = [accept.run('sqlite', requests=5, rounds=1)]",
@@ -20,6 +21,7 @@ SMALL = {
 }
 TOLD = {
     "engine": ["100 people through five steps, sqlite, 1 worker"],
+    "hand_over": ["5 messages handed over by SMTP, sqlite"],
     "tick": [
         "claim with nothing due, sqlite: 500 waiting against none",
         "tick with nothing due, sqlite: 500 waiting against none",
@@ -113,6 +115,13 @@ def test_a_shaky_floor_or_few_rounds_give_no_ratio() -> None:
     assert compared(1.0, 1.0, 1.0, 1.0, 1.0) == 3.0
     assert compared(1.0, 1.0) is None
     assert compared(1.0, 1.0, 1.0, 2.0, 2.0) is None
+
+
+def test_every_completed_order_becomes_one_mail_whatever_the_number_of_workers() -> None:
+    code = "from bench import hand_over, stage\nwith stage.database('sqlite'): print(hand_over.yardstick('sqlite', 2, orders=12))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith("12 orders completed, sqlite, 2 workers: ")
 
 
 def test_a_burst_is_one_fetch_for_each_object() -> None:

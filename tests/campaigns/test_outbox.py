@@ -185,7 +185,7 @@ def test_a_worker_that_lost_its_lease_hands_nothing_over(post):
     clock.advance(outbox.LEASE + timedelta(seconds=1))
     due.sweep(Message)
     outbox.run_due()
-    outbox._hand_over(ready[0][0], set())
+    outbox._hand_over(ready[0][0], outbox.Batch())
     assert (fresh(message).status, len(post.letters)) == ("accepted", 1)
 
 
