@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -65,6 +66,32 @@ def test_c80_a_slow_shop_with_a_long_queue_does_not_delay_fifty_small_ones(serve
             # After a thousand seconds of its slow answers they are fresh, so they were polled all along.
             assert clock.now() - store.polled_at <= FRESH
         assert (clock.now() - NOON, len(served)) == (timedelta(seconds=1000), 20)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_c80_a_really_slow_shop_beside_quick_ones_holds_one_worker_and_no_more() -> None:
+    with running(orders=8) as slow, running(orders=1) as quick:
+        slow.fault("delay", path="/orders", times=0, seconds=1.0)
+        big, small = joined(slow), [joined(quick) for _ in range(12)]
+        tasks.arm(big, [("order", body["id"]) for body in slow.store.storage.bodies("kind = 'order'", order="id")])
+        for store in small:
+            tasks.arm_polls(store, ["order"])
+
+        def works(_number: int) -> None:
+            try:
+                tasks.run_due(60)
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(works, range(2)))
+        done = SyncTask.objects.filter(store=big, entity="order", woo_id__isnull=False)
+        assert set(done.values_list("state", flat=True)) == {State.DONE}
+        last = max(done.values_list("finished_at", flat=True))
+        polled = [Store.objects.get(pk=store.pk).polled_at for store in small]
+        # All of them were served while the slow one was still answering, and it was asked by one worker at a time.
+        assert all(at is not None and at < last for at in polled)
+        assert last - min(done.values_list("finished_at", flat=True)) >= timedelta(seconds=7)
 
 
 @pytest.mark.django_db
