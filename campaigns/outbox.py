@@ -156,7 +156,7 @@ def _judge(rows: Sequence[Message]) -> list[Ready]:
     _one_at_a_time(rows)
     # Before anything else is read: what changes from here on is found by the second look.
     seen = second_look.stamps([row.pk for row in rows])
-    prefetch_related_objects(rows, "flow", "enrolment__version", "order", "request")
+    prefetch_related_objects(rows, "flow", "enrolment__version", "enrolment__line", "order", "request")
     clear = []
     for row in rows:
         if row.status == Status.HANDING:

@@ -216,7 +216,7 @@ def _leave(move: Move, reason: str) -> Move:
 
 def subject_of(person: Enrolment) -> Subject:
     """The person as conditions see them."""
-    return Subject(person.store, person.customer, person.order, person.context.get("payload", {}))
+    return Subject(person.store, person.customer, person.order, person.context.get("payload", {}), person.line)
 
 
 def values_of(people: Sequence[Enrolment], definition: Definition) -> list[Values]:

@@ -169,8 +169,9 @@ def _values(messages: Sequence[Message], parsed: dict[int, Definition]) -> list[
 
 
 def _subject(message: Message) -> Subject:
-    payload = message.enrolment.context.get("payload", {}) if message.enrolment else {}
-    return Subject(message.store, message.customer, message.order, payload)
+    way = message.enrolment
+    payload = way.context.get("payload", {}) if way else {}
+    return Subject(message.store, message.customer, message.order, payload, way.line if way else None)
 
 
 def _past(people: set[int], now: datetime) -> dict[int, list[Past]]:
