@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Max, QuerySet
+from django.db.models import Case, Count, Max, QuerySet, When
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from campaigns import bulk, dates, definitions, differences, drafts, flows
@@ -193,8 +194,9 @@ def _move_people(flow: Flow, new: Definition) -> int:
         if follows == uid:
             moved += here.update(version=flow.live)
         elif follows:
-            # Who waits at the step that is gone waits as long as was said, then goes on.
-            moved += here.update(version=flow.live, step=follows, waiting=False)
+            # Who waits at the step that is gone waits as long as was said, then goes on, also one who was just woken.
+            ends = Case(When(waiting=True, then=Coalesce("wait_until", "due_at")), default="due_at")
+            moved += here.update(version=flow.live, step=follows, due_at=ends, wait_until=None, waiting=False)
         else:
             moved += here.update(
                 version=flow.live,

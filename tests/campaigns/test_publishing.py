@@ -8,6 +8,7 @@ from campaigns import content, drafts, editing, outbox, publishing
 from campaigns.models import Enrolment, Flow, Message
 from postpurchase import clock
 from postpurchase.errors import BusinessError
+from stores import events
 from stores.models import AuditEvent
 from tests.campaigns.flow_files import file, happen, publish, run, send, wait
 from tests.factories import NOON, make_order, make_store
@@ -192,6 +193,22 @@ def test_who_stands_at_a_removed_step_goes_on_at_the_next_one_left(flow):
     run()
     assert set(Message.objects.values_list("step", "planned_for")) == {("b", NOON + timedelta(days=15))}
     assert set(Enrolment.objects.values_list("status", flat=True)) == {"finished"}
+
+
+def test_who_was_just_woken_at_a_removed_wait_still_waits_it_out(flow):
+    people(flow, 1)
+    events.record(
+        flow.store, events.REVIEW_SUBMITTED, subject=1, at=clock.now(), customer=Enrolment.objects.get().customer
+    )
+    while events.dispatch():
+        pass
+    assert Enrolment.objects.get().due_at == clock.now()
+    change(flow, lambda data: editing.delete(data, "w"))
+    go(flow, move=True)
+    run()
+    row = Enrolment.objects.get()
+    assert (row.step, row.waiting, row.due_at) == ("a", False, NOON + timedelta(days=13))
+    assert not Message.objects.exists()
 
 
 def test_nothing_left_ends_the_way_with_its_reason(flow):
