@@ -1,9 +1,10 @@
 """What campaigns shows on the pages of others."""
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from campaigns import preferences
-from campaigns.models import Consent
+from campaigns.models import Consent, Flow
 from campaigns.models.consent import ConsentState
 from postpurchase import clock
 from stores import registries
@@ -14,6 +15,17 @@ from stores.registries import Card
 def register() -> None:
     """Fill the registries of the store's pages."""
     registries.add_customer_card(consent_card)
+    registries.add_customer_card(flows_card)
+
+
+def flows_card(customer: Customer) -> Card | None:
+    """For each flow in use the page that says why the person got its messages, or why not. One query."""
+    flows = Flow.objects.filter(store_id=customer.store_id, live__isnull=False, archived_at=None)
+    rows = [
+        (name, _("Why, or why not?"), f"{reverse('flow_why', args=[slug, flow])}?customer={customer.pk}")
+        for name, flow, slug in flows.order_by("name").values_list("name", "slug", "store__slug")
+    ]
+    return Card(_("What flows did"), rows) if rows else None
 
 
 def consent_card(customer: Customer) -> Card:

@@ -287,7 +287,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SERVE_INCLUDE_SCHEMA": False,
-    "ENUM_NAME_OVERRIDES": {"HideReasonEnum": "reviews.models.Review.HideReason"},
+    "ENUM_NAME_OVERRIDES": {
+        "FlowStateEnum": "campaigns.models.Flow.State",
+        "HideReasonEnum": "reviews.models.Review.HideReason",
+    },
 }
 IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
 
