@@ -201,7 +201,8 @@ def test_a_shop_that_cannot_call_us_gets_no_webhooks() -> None:
     [("ck_unknown", "cs_unknown", "keys_refused"), (None, "cs_wrong", "keys_refused"), ("ключ", "cs", "keys_refused")],
 )
 def test_bad_keys_are_refused_and_nothing_is_made(key: str | None, secret: str, code: str) -> None:
-    with running() as sandbox:
+    # By the same clock: one that is off is another fault.
+    with running() as sandbox, clock.frozen(NOON):
         with pytest.raises(ConnectRefused) as caught:
             join(sandbox, key=key or sandbox.key, secret=secret)
         assert codes(caught.value)[-1] == ("read", code)

@@ -269,8 +269,12 @@ def test_an_order_that_breaks_its_page_does_not_hold_up_the_others(monkeypatch: 
 
         monkeypatch.setattr(Client, "page", broken_page)
         monkeypatch.setattr(Client, "get", broken_get)
+        # The third failure puts it aside.
         run(store)
         assert fresh() == []
+        run(store)
+        assert fresh() == []
+        run(store)
         run(store)
         assert fresh() == wanted
         assert store.quarantine.get().woo_id == bad
